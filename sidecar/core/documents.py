@@ -1,0 +1,111 @@
+"""The configuration that a run carries with it: agent, contracts, policy, model rows."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sidecar.core.messages import Value
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+ToolRef = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?$")]
+ModelRef = Annotated[str, Field(pattern=r"^[^\s]{1,200}$")]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+JsonSchema = dict[str, Any]
+
+
+class Sampling(Value):
+    temperature: float | None = Field(None, ge=0, le=2)
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class Limits(Value):
+    model_calls: int = Field(10, ge=1, le=100)
+    timeout_s: Seconds = 600
+
+
+class Agent(Value):
+    """`tools` are names, or `name@version`; a bare name is pinned when a run starts."""
+
+    instructions: str = Field(min_length=1, max_length=200_000)
+    persona: str = Field("", max_length=20_000)
+    tools: tuple[ToolRef, ...] = Field((), max_length=64)
+    models: tuple[ModelRef, ...] = Field((), max_length=16)
+    task: str = Field("", max_length=100)
+    output_schema: JsonSchema | None = None
+    sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+
+
+class HttpConfig(Value):
+    """`{name}` in `url` takes an argument. `envelope`: send the whole call, signed."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2_000)
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    envelope: bool = False
+
+
+class Contract(Value):
+    """A version freezes the signature: both schemas and the side effects."""
+
+    name: Name = "unnamed"
+    version: int = Field(0, ge=0, le=999_999_999)
+    description: str = Field(min_length=1, max_length=4_000)
+    input_schema: JsonSchema
+    output_schema: JsonSchema = Field(default={})
+    kind: Literal["http"] = "http"
+    config: HttpConfig
+    side_effects: Literal["none", "idempotent", "once"] = "once"
+    timeout_s: Seconds = 30
+    retries: int = Field(2, ge=0, le=10)
+
+
+class When(Value):
+    task: str | None = None
+    agent: str | None = None
+    customer: str | None = None
+    input_over: int | None = None
+
+
+class Rule(Value):
+    when: When = When()
+    use: tuple[tuple[ModelRef, ...], ...] = Field(min_length=1)
+
+
+class Policy(Value):
+    """First matching rule wins; an inner list of `use` is one tier; aliases name models."""
+
+    rules: tuple[Rule, ...] = ()
+    aliases: dict[str, ModelRef] = Field(default={})
+
+
+class Price(Value):
+    """Micro-dollars per million tokens."""
+
+    input: int = Field(ge=0)
+    cached: int = Field(ge=0)
+    cache_write: int = Field(ge=0)
+    output: int = Field(gt=0)
+
+
+class ModelRow(Value):
+    provider: str
+    model: str
+    context_tokens: int = Field(gt=0)
+    output_tokens: int = Field(gt=0)
+    price: Price
+    long_over: int = 0
+    long_price: Price | None = None
+    source: str
+
+    @property
+    def ref(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+class Setup(Value):
+    """All that a run was configured with, so that it replays from its own parts alone."""
+
+    agent: Agent
+    contracts: tuple[Contract, ...] = ()
+    policy: Policy
+    models: tuple[ModelRow, ...]

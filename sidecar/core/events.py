@@ -1,0 +1,195 @@
+"""The run log: what an event says, and the hash that chains it to the one before.
+
+Inputs come from the world; decisions come from `core.turn.decide`. The body's canonical bytes
+are made once, when the event is written: hash and store use those bytes, never a second dump.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+import orjson
+from pydantic import Field, TypeAdapter
+
+from sidecar.core.messages import Content, Reply, Usage, Value, canonical
+
+# A model call that failed is worth trying again, worth trying elsewhere, or hopeless (its code).
+AGAIN = ("rate_limited", "overloaded", "server", "timeout", "transport", "garbled", "lost")
+ELSEWHERE = ("auth", "quota", "unknown_model")
+HOPELESS = {"rejected": "provider_rejected", "context": "context_exceeded"}
+UNSETTLED = ("timeout", "transport", "garbled", "lost")  # may have been billed: at the worst case
+
+
+class Failure(Value):
+    code: str
+    message: str
+
+
+class Started(Value):
+    """`parts`: setup (core.documents.Setup), history (last link of the turns before, or empty)."""
+
+    kind: Literal["started"] = "started"
+    customer: str
+    conversation: str
+    turn: int
+    agent: str
+    message: Content
+    metadata: dict[str, str]
+    traceparent: str
+    deadline_ms: int
+    parts: dict[str, str]
+
+
+class Seen(Value):
+    """What the edge looked up for `route`; recorded, so that routing can be derived again."""
+
+    at_ms: int
+    providers: tuple[str, ...]
+    simulated: tuple[str, ...]
+
+
+class Candidate(Value):
+    """`refused` is empty for a model that may be called."""
+
+    model: str
+    refused: str
+    failures: int
+
+
+class Called(Value):
+    """`parts`: frame (the payload without its items) and items (their last link)."""
+
+    kind: Literal["called"] = "called"
+    call: str
+    provider: str
+    model: str
+    payload_sha256: str
+    encoder: str
+    prompts: str
+    route: tuple[Candidate, ...]
+    seen: Seen
+    worst_case_micros: int
+    parts: dict[str, str]
+
+
+class Flaw(Value):
+    """One way in which an answer breaks its schema, in words that are ours."""
+
+    path: str
+    rule: str
+    expected: str
+
+
+class Replied(Value):
+    """`answer`: the JSON text that fits the output schema. `parts`: raw, the provider's bytes."""
+
+    kind: Literal["replied"] = "replied"
+    call: str
+    reply: Reply
+    answer: str | None
+    flaws: tuple[Flaw, ...]
+    cost_micros: int
+    latency_ms: int
+    parts: dict[str, str]
+
+
+class ModelFailed(Value):
+    """`error` is one of AGAIN, ELSEWHERE and HOPELESS. `parts`: raw."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    call: str
+    error: str
+    detail: str
+    retry_after_ms: int
+    cost_micros: int
+    latency_ms: int
+    parts: dict[str, str]
+
+
+class AskedCall(Value):
+    """`id` is `<seq>.<n>` of this event; `contract` is empty for a tool nobody offered."""
+
+    id: str
+    provider_id: str
+    tool: str
+    contract: str
+    binding: str
+    arguments: str
+    idempotency_key: str
+
+
+class ToolsAsked(Value):
+    kind: Literal["tools_asked"] = "tools_asked"
+    calls: tuple[AskedCall, ...]
+
+
+class ToolReturned(Value):
+    """`error.code` "unknown": in doubt, a person decides. `parts`: result, JSON."""
+
+    kind: Literal["tool_returned"] = "tool_returned"
+    call: str
+    error: Failure | None
+    attempts: int
+    latency_ms: int
+    worker: str
+    parts: dict[str, str]
+
+
+class Stopped(Value):
+    by: str
+
+
+class Cancelled(Stopped):
+    kind: Literal["cancelled"] = "cancelled"
+
+
+class Expired(Stopped):
+    kind: Literal["expired"] = "expired"
+
+
+class Ended(Value):
+    """`seen`: what left no candidate. `parts`: conversation, the last link, when completed."""
+
+    kind: Literal["ended"] = "ended"
+    status: Literal["completed", "failed", "cancelled"]
+    error: Failure | None
+    output: str | None
+    model_calls: int
+    cost_micros: int
+    usage: Usage
+    seen: Seen | None
+    parts: dict[str, str]
+
+
+Input = Started | Replied | ModelFailed | ToolReturned | Cancelled | Expired
+Decided = Called | ToolsAsked | Ended
+BODY = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
+DECISIONS = tuple(decided.model_fields["kind"].default for decided in get_args(Decided))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    run: str
+    seq: int
+    at_ms: int
+    kind: str
+    body: bytes
+    hash: str
+
+    def said(self) -> Input | Decided:
+        """ValidationError if the bytes are not what an event of this kind says."""
+        return BODY.validate_python({"kind": self.kind, **orjson.loads(self.body)})
+
+
+def sealed(before: str, run: str, seq: int, at_ms: int, kind: str, body: bytes) -> str:
+    """The event's hash. `before` is the hash of the event before it, empty for the first."""
+    row: dict[str, Any] = {"run": run, "seq": seq, "at": at_ms, "kind": kind}
+    row["body"] = orjson.Fragment(body)
+    previous = bytes.fromhex(before) if before else hashlib.sha256(run.encode()).digest()
+    return hashlib.sha256(previous + canonical(row)).hexdigest()
+
+
+def written(before: str, run: str, seq: int, at_ms: int, said: Input | Decided) -> Event:
+    body = canonical(said.model_dump(mode="json", exclude={"kind"}))
+    seal = sealed(before, run, seq, at_ms, said.kind, body)
+    return Event(run, seq, at_ms, said.kind, body, seal)

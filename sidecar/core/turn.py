@@ -1,0 +1,200 @@
+"""The agent: a pure function over the fold of its events.
+
+`decide` says what comes next: a model to call, tools to call, something to wait for, or the
+end. The loop writes that down, does it, writes down what happened, folds, and asks again.
+Failover, schema repair, tool calls, cancellation and crash recovery are branches here, not
+loops of their own: a crash anywhere is a fold away from going on, and a replay is a
+comparison. No I/O, no clock, no randomness.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sidecar.core.documents import Contract, ModelRow
+from sidecar.core.events import (
+    AGAIN,
+    HOPELESS,
+    AskedCall,
+    Called,
+    Ended,
+    Failure,
+    Replied,
+    Seen,
+    ToolsAsked,
+)
+from sidecar.core.messages import ToolCall, canonical, dump
+from sidecar.core.parts import Part, chain, part
+from sidecar.core.price import worst_case_micros
+from sidecar.core.route import route, row_of
+from sidecar.core.run import PROMPTS, Run
+
+REPAIRS = 2
+ATTEMPTS = 3  # of one model call, over all candidates
+OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """`frame` is the request's JSON with an empty first array, which takes the items."""
+
+    frame: bytes
+    items: list[bytes]
+
+    def body(self) -> bytes:
+        before, after = self.frame.split(b"[]", 1)
+        return before + b"[" + b",".join(self.items) + b"]" + after
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """`version` changes whenever `encode` (run, row, output cap) may give other bytes."""
+
+    version: str
+    encode: Callable[[Run, ModelRow, int], Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class CallModel:
+    after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    on: Literal["model", "tools", "decision"]
+
+
+def decide(run: Run) -> CallModel | ToolsAsked | Wait | Ended:
+    if run.stopped == "cancelled":
+        return ended(run, "cancelled")
+    if run.stopped == "expired":
+        return failed(run, "deadline", "the turn was not done within its timeout_s")
+    if run.unanswered:
+        return Wait("model")
+    if run.open_steps:
+        return Wait("decision" if all(step.in_doubt for step in run.open_steps) else "tools")
+    if run.failures:
+        return after_failure(run)
+    return after_reply(run, run.replied) if run.replied else call(run)
+
+
+def call(run: Run, after_ms: int = 0) -> CallModel | Ended:
+    limit = run.setup.agent.limits.model_calls
+    spent = len(run.models) >= limit
+    return failed(run, "turn_limit", f"{limit} model calls") if spent else CallModel(after_ms)
+
+
+def after_failure(run: Run) -> CallModel | Ended:
+    """A dead candidate is out for this step; the others share ATTEMPTS between them."""
+    model, last = run.failures[-1]
+    if last.error in HOPELESS:
+        return failed(run, HOPELESS[last.error], f"{model}: {last.detail}")
+    if len(run.failures) >= ATTEMPTS:
+        return failed(run, "providers_exhausted", f"{ATTEMPTS} attempts; {model}: {last.detail}")
+    backoff_ms = max(last.retry_after_ms, 250 << len(run.failures))
+    return call(run, backoff_ms if last.error in AGAIN else 0)
+
+
+def after_reply(run: Run, last: Replied) -> CallModel | ToolsAsked | Ended:
+    if last.reply.outcome == "refused":
+        return failed(run, "refused", last.reply.text or "the provider refused to answer")
+    if run.truncated > 1:
+        return failed(run, "truncated", "cut at the output cap, and again at a larger one")
+    if last.reply.outcome == "tool_calls":
+        return tools_asked(run, last.reply.calls)
+    if run.invalid > REPAIRS:
+        return failed(run, "output_invalid", f"{last.flaws[0].path or '/'}: {last.flaws[0].rule}")
+    if last.flaws or last.reply.outcome == "truncated":
+        return call(run)
+    return ended(run, "completed", output=last.answer or last.reply.text)
+
+
+def failed(run: Run, code: str, message: str, seen: Seen | None = None) -> Ended:
+    return ended(run, "failed", error=Failure(code=code, message=message), seen=seen)
+
+
+def ended(
+    run: Run,
+    status: Literal["completed", "failed", "cancelled"],
+    *,
+    error: Failure | None = None,
+    output: str | None = None,
+    seen: Seen | None = None,
+) -> Ended:
+    links = conversation(run) if status == "completed" else []
+    return Ended(
+        status=status,
+        error=error,
+        output=output,
+        model_calls=len(run.models),
+        cost_micros=run.cost_micros,
+        usage=run.usage,
+        seen=seen,
+        parts={"conversation": links[-1].name} if links else {},
+    )
+
+
+def conversation(run: Run) -> list[Part]:
+    """What this turn adds to the chain of messages that the next turn starts from."""
+    own = run.messages[run.inherited :]
+    return chain([dump(message) for message in own], run.started.parts["history"])
+
+
+def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> ToolsAsked:
+    contracts = {contract.name: contract for contract in run.setup.contracts}
+    asked = [
+        asked_call(run, f"{run.seq + 1}.{number}", call, contracts.get(call.tool))
+        for number, call in enumerate(calls)
+    ]
+    return ToolsAsked(calls=tuple(asked))
+
+
+def asked_call(run: Run, name: str, call: ToolCall, contract: Contract | None) -> AskedCall:
+    return AskedCall(
+        id=name,
+        provider_id=call.id,
+        tool=call.tool,
+        contract=f"{contract.name}@{contract.version}" if contract else "",
+        binding=binding_digest(contract) if contract else "",
+        arguments=call.arguments,
+        idempotency_key=str(uuid.uuid5(uuid.UUID(run.id), name)),
+    )
+
+
+def binding_digest(contract: Contract) -> str:
+    """What may change under one version: where and how the tool is reached."""
+    binding = contract.model_dump(include={"config", "timeout_s", "retries"}, mode="json")
+    return hashlib.sha256(canonical(binding)).hexdigest()
+
+
+def called(
+    run: Run, seen: Seen, encoders: Mapping[str, Encoder]
+) -> tuple[Called | Ended, list[Part], bytes]:
+    """The event to write before CallModel is done, its parts, and the exact bytes to send."""
+    candidates = route(run, seen)
+    row = row_of(run.setup.models, candidates[0].model) if candidates else None
+    if row is None or candidates[0].refused:
+        reasons = ", ".join(f"{one.model}: {one.refused}" for one in candidates) or "no rule fits"
+        return (
+            failed(run, "providers_exhausted", f"no model can be called ({reasons})", seen),
+            [],
+            b"",
+        )
+    cap = min(row.output_tokens, OUTPUT_TOKENS << 2 * run.truncated)
+    payload = encoders[row.provider].encode(run, row, cap)
+    body, frame, items = payload.body(), part(payload.frame), chain(payload.items)
+    said = Called(
+        call=f"{run.seq + 1}.0",
+        provider=row.provider,
+        model=row.model,
+        payload_sha256=hashlib.sha256(body).hexdigest(),
+        encoder=encoders[row.provider].version,
+        prompts=PROMPTS,
+        route=tuple(candidates),
+        seen=seen,
+        worst_case_micros=worst_case_micros(row, len(body), cap),
+        parts={"frame": frame.name, "items": items[-1].name},
+    )
+    return said, [frame, *items], body

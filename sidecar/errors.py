@@ -1,0 +1,74 @@
+"""Every exception: whose fault is it, and is it worth trying again?
+
+Fault
+├── Problem        the caller's: one RFC 9457 document, never retried unchanged
+├── Misconfigured  the operator's: the process does not start
+├── StoreDown      Postgres or Redis is away: read again before writing again (503)
+├── Taken          a unique key is in use: `str()` is the constraint\'s name
+├── Fenced         another owner has the run: stop writing, nothing is lost
+├── ModelFault     the provider's: becomes a `model_failed` event
+└── ToolFault      the tool's: becomes the call's error, shown to the model
+"""
+
+STATUS_OF = {
+    "bad_request": 400,
+    "unauthorized": 401,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "conversation_busy": 409,
+    "version_conflict": 409,
+    "too_large": 413,
+    "validation": 422,
+    "idempotency_mismatch": 422,
+    "internal": 500,
+    "store_down": 503,
+}
+
+
+class Fault(Exception):
+    """The root. `str()` names the thing that failed."""
+
+
+class Problem(Fault):
+    """`code` is a key of STATUS_OF."""
+
+    def __init__(self, code: str, detail: str, *, field: str = "", remedy: str = "") -> None:
+        super().__init__(detail)
+        self.status = STATUS_OF[code]
+        head = {"type": f"urn:agentrt:{code}", "code": code, "status": self.status}
+        head["title"] = code.replace("_", " ").capitalize()
+        found = {"detail": detail, "field": field, "remedy": remedy}
+        self.document = head | {key: value for key, value in found.items() if value}
+
+
+class Misconfigured(Fault):
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(f"{message}. {remedy}")
+
+
+class StoreDown(Fault):
+    pass
+
+
+class Taken(Fault):
+    pass
+
+
+class Fenced(Fault):
+    pass
+
+
+class ModelFault(Fault):
+    """`kind` is an error class of core.events; `raw` is what the provider sent."""
+
+    def __init__(self, kind: str, detail: str, *, after_ms: int = 0, raw: bytes = b"") -> None:
+        super().__init__(detail)
+        self.kind, self.after_ms, self.raw = kind, after_ms, raw
+
+
+class ToolFault(Fault):
+    """`again`: safe to repeat. `in_doubt`: it may have taken effect."""
+
+    def __init__(self, code: str, detail: str, *, again: bool = False, in_doubt: bool = False):
+        super().__init__(detail)
+        self.code, self.again, self.in_doubt = code, again, in_doubt

@@ -1,0 +1,1 @@
+"""Leaves, loaded only when used."""

@@ -1,0 +1,91 @@
+"""Postgres through aiopg: named SQL sentences, one transaction a call.
+
+What aiopg needs cured is cured here: a cancelled statement still commits, so each runs in a
+task of its own that nobody cancels; the server's statement timeout comes back as
+CancelledError; a connection that dies in the pool shows as AssertionError.
+"""
+
+import asyncio
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import aiopg
+import psycopg2
+import zstandard
+from psycopg2.errors import UniqueViolation
+
+from sidecar.errors import StoreDown, Taken
+
+SQL = files("sidecar.stores") / "sql"
+AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
+
+
+@cache
+def sentences() -> dict[str, str]:
+    """Every `-- name:` of sql/*.sql with its sentence."""
+    texts = [path.read_text() for path in SQL.iterdir() if path.name.endswith(".sql")]
+    pieces = re.split(r"^-- name: (\w+)\n", "\n".join(texts), flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+class Db:
+    def __init__(self, pool: aiopg.Pool) -> None:
+        self.pool = pool
+        self.running: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    async def open(cls, dsn: str, size: int = 8) -> "Db":
+        """StoreDown when the server is away."""
+        try:
+            pool = await aiopg.create_pool(
+                dsn, minsize=1, maxsize=size, timeout=5, enable_hstore=False, enable_json=False
+            )
+        except AWAY as error:
+            raise StoreDown(f"Postgres: {error}") from error
+        return cls(pool)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self.running, return_exceptions=True)
+        self.pool.terminate()
+        await self.pool.wait_closed()
+
+    async def __call__(self, *names: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of the last sentence; all sentences land, or none. StoreDown, Taken."""
+        task = asyncio.create_task(self.execute("".join(sentences()[name] for name in names), values))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return await asyncio.shield(task)
+
+    async def execute(self, sql: str, values: dict[str, Any] | None) -> list[tuple[Any, ...]]:
+        try:
+            async with self.pool.acquire() as connection, connection.cursor() as cursor:
+                await cursor.execute(sql, values)
+                return await cursor.fetchall() if cursor.description else []
+        except UniqueViolation as error:
+            raise Taken(error.diag.constraint_name) from error
+        except (*AWAY, asyncio.CancelledError) as error:
+            raise StoreDown(f"Postgres: {error or 'statement timeout'}") from error
+
+    async def migrate(self) -> int:
+        """Applies what is missing, each file in a transaction; the number of the newest."""
+        steps = sorted((SQL / "migrations").iterdir(), key=lambda path: path.name)
+        alone = "SELECT pg_advisory_xact_lock(8700);"
+        made = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY);"
+        await self.execute(alone + made, None)
+        for number, step in enumerate(steps, 1):
+            claim = f"{alone} INSERT INTO migration VALUES ({number});"
+            try:
+                await self.execute(claim + step.read_text(), None)
+            except Taken:
+                continue
+        return len(steps)
+
+
+def packed(body: bytes) -> bytes:
+    return zstandard.compress(body, 3)
+
+
+def unpacked(body: memoryview) -> bytes:
+    return zstandard.decompress(body)

@@ -1,0 +1,106 @@
+-- name: beat
+-- Says that this process lives.
+INSERT INTO process (process, role, beat_at) VALUES (%(process)s, %(role)s, now())
+ON CONFLICT (process) DO UPDATE SET beat_at = now();
+
+-- name: leave
+-- A process that stops gives its runs up at once.
+DELETE FROM process WHERE process = %(process)s;
+
+-- name: adopt
+-- Takes over runs whose owner is gone; the new epoch fences the old owner.
+UPDATE run SET owner = %(owner)s, epoch = epoch + 1
+WHERE run IN (
+  SELECT run FROM run
+  WHERE status IN ('running', 'waiting') AND NOT EXISTS (
+    SELECT 1 FROM process
+    WHERE process = run.owner AND beat_at > now() - %(lease_s)s * interval '1 second')
+  LIMIT 32 FOR UPDATE SKIP LOCKED)
+RETURNING run::text, epoch;
+
+-- name: start
+-- The row of a new run; its first events follow in the same transaction.
+INSERT INTO run (run, customer, conversation, turn, agent, key, body_sha256, owner)
+VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(key)s, %(body_sha256)s,
+  %(owner)s);
+
+-- name: append
+-- One run's events with all that belongs to the same moment, or nothing when the writer is fenced.
+WITH fit AS (
+  UPDATE run SET head = head + cardinality(%(kinds)s::text[]), hash = %(hash)s, status = %(status)s,
+    conversation_end = %(conversation_end)s
+  WHERE run = %(run)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(head)s
+  RETURNING run, customer),
+events AS (
+  INSERT INTO event
+  SELECT fit.run, new.* FROM fit, unnest(%(seqs)s::int[], %(ats)s::bigint[],
+    %(kinds)s::text[], %(bodies)s::bytea[], %(hashes)s::text[]) new),
+parts AS (
+  INSERT INTO part
+  SELECT fit.customer, new.* FROM fit, unnest(%(names)s::text[], %(previous)s::text[],
+    %(part_bodies)s::bytea[]) new
+  ON CONFLICT DO NOTHING),
+asked AS (
+  INSERT INTO tool_call
+    (run, customer, setup, call, contract, arguments, idempotency_key, side_effects)
+  SELECT fit.run, fit.customer, %(setup)s, new.*
+  FROM fit, unnest(%(calls)s::text[], %(contracts)s::text[], %(arguments)s::text[],
+    %(keys)s::text[], %(effects)s::text[]) new),
+folded AS (
+  DELETE FROM tool_call USING fit
+  WHERE tool_call.run = fit.run AND call = ANY (%(returned)s::text[])),
+heard AS (
+  UPDATE inbox SET folded = true FROM fit WHERE inbox.run = fit.run AND key = ANY (%(inbox)s::text[]))
+SELECT run::text FROM fit;
+
+-- name: run_row
+SELECT run::text, customer, epoch, hash, body_sha256, status FROM run
+WHERE run = %(run)s AND (customer = %(customer)s OR %(customer)s = '*');
+
+-- name: run_of_key
+SELECT run::text, body_sha256 FROM run WHERE customer = %(customer)s AND key = %(key)s;
+
+-- name: run_of_conversation
+SELECT run::text FROM run WHERE customer = %(customer)s AND conversation = %(conversation)s
+  AND status IN ('running', 'waiting');
+
+-- name: conversation
+-- Where the next turn of a conversation starts from.
+SELECT turn, conversation_end FROM run
+WHERE customer = %(customer)s AND conversation = %(conversation)s AND status = 'completed'
+ORDER BY turn DESC LIMIT 1;
+
+-- name: runs
+SELECT run::text FROM run
+WHERE (customer = %(customer)s OR %(customer)s = '*')
+  AND (%(agent)s = '' OR split_part(agent, '@', 1) = %(agent)s)
+  AND (%(status)s = '' OR status = %(status)s)
+  AND (%(cursor)s = '' OR run < %(cursor)s::uuid)
+ORDER BY run DESC LIMIT %(limit)s;
+
+-- name: events
+SELECT seq, at_ms, kind, body, hash FROM event WHERE run = %(run)s ORDER BY seq;
+
+-- name: parts
+-- The named parts and all that come before them.
+WITH RECURSIVE linked AS (
+  SELECT name, previous, body FROM part WHERE customer = %(customer)s AND name = ANY (%(names)s::text[])
+  UNION
+  SELECT part.name, part.previous, part.body FROM part, linked
+  WHERE part.customer = %(customer)s AND part.name = linked.previous)
+SELECT * FROM linked;
+
+-- name: tell
+-- One word to a run; said twice, it counts once.
+INSERT INTO inbox (run, key, kind, body) VALUES (%(run)s, %(key)s, %(kind)s, %(body)s)
+ON CONFLICT DO NOTHING;
+
+-- name: told
+SELECT key, kind, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
+
+-- name: news
+-- Which of these runs have rested, or have a result or a word that their owner has not folded.
+SELECT run::text FROM run WHERE run = ANY (%(runs)s::uuid[]) AND status NOT IN ('running', 'waiting')
+UNION SELECT run::text FROM tool_call
+  WHERE run = ANY (%(runs)s::uuid[]) AND state IN ('done', 'unknown')
+UNION SELECT run::text FROM inbox WHERE run = ANY (%(runs)s::uuid[]) AND NOT folded;

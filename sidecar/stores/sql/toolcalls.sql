@@ -1,0 +1,57 @@
+-- name: claim
+-- Takes what is due; a row that does not come back is somebody else's, done, or not yet due.
+UPDATE tool_call SET state = 'running', worker = %(worker)s, attempt = attempt + 1,
+  lease_until = now() + %(lease_s)s * interval '1 second'
+FROM part, unnest(%(runs)s::uuid[], %(calls)s::text[]) due (run, call)
+WHERE tool_call.run = due.run AND tool_call.call = due.call AND state = 'pending'
+  AND not_before <= now()
+  AND part.customer = tool_call.customer AND part.name = tool_call.setup
+RETURNING tool_call.run::text, tool_call.call, tool_call.customer, contract, arguments, idempotency_key,
+  attempt, part.body;
+
+-- name: hold
+-- Renews the leases of every call that this worker runs.
+UPDATE tool_call SET lease_until = now() + %(lease_s)s * interval '1 second'
+WHERE worker = %(worker)s AND state = 'running';
+
+-- name: finish
+-- The result, unless the call was taken from this worker in the meantime.
+UPDATE tool_call SET state = %(state)s, result = %(result)s, error_code = %(error_code)s,
+  error_message = %(error_message)s, latency_ms = %(latency_ms)s
+WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
+  AND state = 'running';
+
+-- name: put_back
+-- The call is tried again later; the delay rests here, not in Redis.
+UPDATE tool_call SET state = 'pending',
+  not_before = now() + %(delay_ms)s * interval '1 millisecond'
+WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
+  AND state = 'running';
+
+-- name: results
+SELECT call, state, attempt, coalesce(worker::text, ''), result, error_code, error_message,
+  latency_ms
+FROM tool_call WHERE run = %(run)s AND state IN ('done', 'unknown') ORDER BY call;
+
+-- name: sweep
+-- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due.
+UPDATE tool_call SET rung_at = now(), state = CASE
+    WHEN state = 'running' AND side_effects = 'once' THEN 'unknown'
+    WHEN attempt >= %(attempts)s THEN 'done'
+    ELSE 'pending' END,
+  error_code = CASE WHEN attempt >= %(attempts)s THEN 'worker_lost' END,
+  error_message = CASE WHEN attempt >= %(attempts)s THEN 'every worker that ran it died' END
+WHERE (run, call) IN (
+  SELECT run, call FROM tool_call
+  WHERE (state = 'running' AND lease_until < now())
+    OR (state = 'pending' AND not_before <= now() AND rung_at < now() - interval '1 second')
+  LIMIT 1000 FOR UPDATE SKIP LOCKED)
+RETURNING run::text, run::text || '/' || call, state;
+
+-- name: queue
+-- How much waits for a worker, for how long, and how many workers live.
+SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= now()),
+  coalesce(extract(epoch FROM now() - min(asked_at) FILTER (WHERE state = 'pending')), 0)::int,
+  (SELECT count(*) FROM process
+   WHERE role = 'worker' AND beat_at > now() - interval '10 seconds')
+FROM tool_call;
