@@ -4,7 +4,7 @@ Fault
 ├── Problem        the caller's: one RFC 9457 document, never retried unchanged
 ├── Misconfigured  the operator's: the process does not start
 ├── StoreDown      Postgres or Redis is away: read again before writing again (503)
-├── Taken          a unique key is in use: `str()` is the constraint\'s name
+├── Taken          a unique key is in use: `str()` is the constraint's name
 ├── Fenced         another owner has the run: stop writing, nothing is lost
 ├── ModelFault     the provider's: becomes a `model_failed` event
 └── ToolFault      the tool's: becomes the call's error, shown to the model

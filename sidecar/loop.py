@@ -21,6 +21,7 @@ from sidecar.core.events import (
 from sidecar.core.parts import Part, part
 from sidecar.core.price import cost_micros
 from sidecar.core.route import row_of
+from sidecar.core.run import Run
 from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
 from sidecar.core.view import status
 from sidecar.errors import Fenced, ModelFault, StoreDown
@@ -34,6 +35,7 @@ from sidecar.telemetry import log, now_ms
 ENCODERS: Mapping[str, Encoder] = {openai.NAME: openai.ENCODER}
 ATTEMPT_S = 60
 LEASE_S = 10
+TOOL_ATTEMPTS = 12  # claims of one call whose workers all died
 EXPIRES_MS = 7 * 86_400_000
 
 
@@ -56,7 +58,7 @@ class Loop:
         for journal in await adopted(self.db, self.owner, LEASE_S):
             log.warning("adopted run %s", journal.run.id)
             self.begin(journal)
-        swept = await self.db("sweep", attempts=6)
+        swept = await self.db("sweep", attempts=TOOL_ATTEMPTS)
         await self.doorbell.enqueue(call for _, call, state in swept if state == "pending")
         for run in {run for run, _, state in swept if state != "pending"}:
             await self.doorbell.ring(run)
@@ -68,59 +70,56 @@ class Loop:
                 return await self.drive(journal)
             except Fenced:
                 return log.warning("run %s has another owner now", journal.run.id)
-            except StoreDown:
+            except StoreDown as error:
                 if not journal.flushed:
                     raise
-                log.warning("run %s waits for the store", journal.run.id, exc_info=True)
+                log.warning("run %s waits for the store: %s", journal.run.id, error)
                 await asyncio.sleep(1)
                 journal = await opened(self.db, self.owner, journal.epoch, journal.run.id)
 
     async def drive(self, journal: Journal) -> None:
-        with self.doorbell.listen(journal.run.id) as rung:
-            rung.set()
-            while not journal.run.ended:
-                if rung.is_set() and journal.flushed:
-                    rung.clear()
-                    await self.hear(journal)
-                if now_ms() > deadline_ms(journal) and not journal.run.stopped:
-                    journal.write(Expired(by="deadline"))
-                match decide(journal.run):
-                    case CallModel(after_ms) if journal.run.at_ms + after_ms > now_ms():
-                        await self.pause(journal, rung, journal.run.at_ms + after_ms)
-                    case CallModel():
-                        await self.call_model(journal)
-                    case ToolsAsked() as asked:
-                        journal.write(asked)
-                        await journal.flush()
-                        await self.doorbell.enqueue(f"{journal.run.id}/{c.id}" for c in asked.calls)
-                    case Wait("model"):
-                        lost = ModelFault("lost", "its process went away before the answer")
-                        journal.write(*failure(journal, lost, 0))
-                    case Wait():
-                        await self.pause(journal, rung, deadline_ms(journal))
-                    case Ended() as end:
-                        journal.write(end, conversation(journal.run))
-            await journal.flush()
-        await self.doorbell.ring(journal.run.id)
-
-    async def pause(self, journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
+        run, rung = journal.run, self.doorbell.next_ring(journal.run.id)
+        if isinstance(run.last, Called):
+            lost = ModelFault("lost", "its process went away before the answer")
+            journal.write(*failed(run, lost, 0))
+        if journal.flushed:
+            self.doorbell.wake([run.id])
+        while not journal.run.ended:
+            if rung.is_set():
+                rung = self.doorbell.next_ring(run.id)
+                await self.hear(journal)
+            if now_ms() > deadline_ms(journal.run):
+                journal.write(Expired())
+            await self.act(journal, rung)
         await journal.flush()
-        try:
-            await asyncio.wait_for(rung.wait(), max(0.0, (until_ms - now_ms() + 1) / 1_000))
-        except TimeoutError:
-            return
+        await self.doorbell.ring(run.id)
+
+    async def act(self, journal: Journal, rung: asyncio.Event) -> None:
+        run = journal.run
+        match decide(run):
+            case CallModel(after_ms) if run.at_ms + after_ms > now_ms():
+                await pause(journal, rung, run.at_ms + after_ms)
+            case CallModel():
+                await self.call_model(journal)
+            case ToolsAsked() as asked:
+                journal.write(asked)
+                await journal.flush()
+                await self.doorbell.enqueue([f"{run.id}/{call.id}" for call in asked.calls])
+            case Wait():
+                await pause(journal, rung, deadline_ms(run))
+            case Ended() as end:
+                journal.write(end, conversation(run))
 
     async def hear(self, journal: Journal) -> None:
         """Folds what workers and the API have left for the run."""
         run = journal.run
-        waiting = {step.asked.id for step in run.open_steps if not step.returned}
+        waiting = [step.asked.id for step in run.open_steps if not step.returned]
         for row in await self.db("results", run=run.id) if waiting else ():
             if row[0] in waiting:
                 journal.write(*returned(*row))
-        for key, _, by in await self.db("told", run=run.id):
-            journal.inbox.append(key)
-            if not journal.run.stopped:
-                journal.write(Cancelled(by=by))
+        for key, by in await self.db("told", run=run.id):
+            journal.beside.append(("heard", {"run": run.id, "key": key}))
+            journal.write(Cancelled(by=by))
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
@@ -130,80 +129,65 @@ class Loop:
         if not isinstance(said, Called):
             return
         await journal.flush()
-        start, left_s = time.monotonic(), (deadline_ms(journal) - now_ms()) / 1_000
+        run, start = journal.run, time.monotonic()
+        left_s = (deadline_ms(run) - now_ms()) / 1_000
         try:
             raw = await self.wires[said.provider].send(body, max(0.1, min(ATTEMPT_S, left_s)))
-            journal.write(*answered(journal, raw, since_ms(start)))
+            journal.write(*replied(run, raw, since_ms(start)))
         except ModelFault as fault:
-            journal.write(*failure(journal, fault, since_ms(start)))
+            journal.write(*failed(run, fault, since_ms(start)))
+
+
+async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
+    await journal.flush()
+    waiting = asyncio.ensure_future(rung.wait())
+    await asyncio.wait([waiting], timeout=max(0, until_ms - now_ms() + 1) / 1_000)
+    waiting.cancel()
 
 
 def since_ms(start: float) -> int:
     return int((time.monotonic() - start) * 1_000)
 
 
-def deadline_ms(journal: Journal) -> int:
+def deadline_ms(run: Run) -> int:
     """The turn's time limit runs only while it runs; a person has longer."""
-    run = journal.run
     return run.at_ms + EXPIRES_MS if status(run) == "waiting" else run.started.deadline_ms
 
 
-def answered(journal: Journal, raw: bytes, latency_ms: int) -> tuple[Replied, list[Part]]:
+def replied(run: Run, raw: bytes, latency_ms: int) -> tuple[Replied, list[Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
-    run, reply, kept = journal.run, openai.decode(raw), part(raw)
-    assert run.called
+    reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
+    assert run.called and row
     schema = run.setup.agent.output_schema
     answer, flaws = check(reply.text, schema) if reply.outcome == "ok" else (None, ())
-    row = row_of(run.setup.models, run.models[-1])
-    cost = cost_micros(row, reply.usage) if row and reply.usage else run.called.worst_case_micros
-    said = Replied(
+    cost = cost_micros(row, reply.usage) if reply.usage else run.called.worst_case_micros
+    told = {"call": run.called.call, "reply": reply, "answer": answer, "flaws": flaws}
+    said = Replied(**told, cost_micros=cost, latency_ms=latency_ms, parts={"raw": kept.name})
+    return said, [kept]
+
+
+def failed(run: Run, fault: ModelFault, latency_ms: int) -> tuple[ModelFailed, list[Part]]:
+    assert run.called
+    kept = part(fault.raw)
+    said = ModelFailed(
         call=run.called.call,
-        reply=reply,
-        answer=answer,
-        flaws=flaws,
-        cost_micros=cost,
+        error=fault.kind,
+        detail=str(fault)[:2_000],
+        retry_after_ms=fault.after_ms,
+        cost_micros=run.called.worst_case_micros if fault.kind in UNSETTLED else 0,
         latency_ms=latency_ms,
         parts={"raw": kept.name},
     )
     return said, [kept]
 
 
-def failure(journal: Journal, fault: ModelFault, ms: int) -> tuple[ModelFailed, list[Part]]:
-    made = journal.run.called
-    assert made
-    kept = [part(fault.raw)] if fault.raw else []
-    said = ModelFailed(
-        call=made.call,
-        error=fault.kind,
-        detail=str(fault)[:2_000],
-        retry_after_ms=fault.after_ms,
-        cost_micros=made.worst_case_micros if fault.kind in UNSETTLED else 0,
-        latency_ms=ms,
-        parts={"raw": one.name for one in kept},
-    )
-    return said, kept
-
-
 def returned(
-    call: str,
-    state: str,
-    attempts: int,
-    worker: str,
-    result: memoryview | None,
-    code: str | None,
-    message: str | None,
-    latency_ms: int,
+    call: str, attempt: int, said: str | None, result: memoryview | None
 ) -> tuple[ToolReturned, list[Part]]:
-    """A tool_call row, as the event that takes its place."""
-    if state == "unknown":
-        code, message = "unknown", "its worker went away; it may have taken effect"
-    kept = [part(unpacked(result))] if result else []
-    said = ToolReturned(
-        call=call,
-        error=Failure(code=code, message=message or "") if code else None,
-        attempts=attempts,
-        latency_ms=latency_ms,
-        worker=worker,
-        parts={"result": one.name for one in kept},
-    )
-    return said, kept
+    """What the worker has to say; when it died with the call in doubt, that."""
+    if said and result:
+        told = ToolReturned.model_validate_json(said)
+        return told, [part(unpacked(result))] if told.parts else []
+    doubt = Failure(code="unknown", message="its worker went away; it may have taken effect")
+    nobody = {"latency_ms": 0, "worker": "", "parts": {}}
+    return ToolReturned(call=call, error=doubt, attempts=attempt, **nobody), []

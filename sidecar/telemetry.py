@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 
@@ -12,34 +12,39 @@ log = logging.getLogger("agentrt")
 
 
 class JsonLines(logging.Formatter):
-    """Control characters cannot leave their JSON string, so nobody writes a line of ours."""
+    """Text from outside cannot leave its JSON string, so nobody forges a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"at": record.created, "level": record.levelname, "message": record.getMessage()}
-        error = record.exc_info and record.exc_info[1]
-        if error:
-            line |= {"error": type(error).__name__, "detail": str(error)}
-        return orjson.dumps(line).decode()
+        error = repr(record.exc_info[1]) if record.exc_info else None
+        line = {"at": self.formatTime(record), "level": record.levelname}
+        return orjson.dumps(line | {"says": record.getMessage(), "error": error}).decode()
 
 
 def to_stderr(level: str) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("httpx2").setLevel("WARNING")
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def settled(work: Awaitable[Any]) -> "asyncio.Future[Any]":
+    """`work`, done: its `exception()` is there to be looked at, whatever it is."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()
+    return task
+
+
 async def forever(name: str, work: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    """`work` again and again; what it raises is logged and costs it a pause."""
+    """`work` again and again; what it raises is logged and costs it a second."""
     while True:
-        task = asyncio.ensure_future(work())
-        try:
-            await asyncio.wait([task])
-        finally:
-            task.cancel()
-        if not task.cancelled() and task.exception():
-            log.error("%s goes on after an error", name, exc_info=task.exception())
-        await asyncio.sleep(pause_s)
+        error = (await settled(work())).exception()
+        if error:
+            log.error("%s goes on after an error", name, exc_info=error)
+        await asyncio.sleep(1 if error else pause_s)

@@ -1,7 +1,7 @@
 """Agents, tools and models: the configuration, as its users put and get it."""
 
 import re
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sidecar.api.door import Ask
 from sidecar.core.documents import Agent, Contract
@@ -12,40 +12,37 @@ from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+Kind = TypeVar("Kind", Agent, Contract)
 
 
-class Doors:
+class Doors(Generic[Kind]):
     """The four calls that agents and tools share."""
 
-    def __init__(self, model: type[Agent] | type[Contract]) -> None:
+    def __init__(self, model: type[Kind]) -> None:
         self.model = model
 
-    def shown(self, name: str, version: int, document: Agent | Contract) -> dict[str, Any]:
-        found = document.model_dump(mode="json") | {"name": name, "version": version}
-        if isinstance(document, Contract):
-            found["digest"] = binding_digest(document)
-        return found
+    def shown(self, document: Agent | Contract) -> dict[str, Any]:
+        digest = {"digest": binding_digest(document)} if isinstance(document, Contract) else {}
+        return document.model_dump(mode="json") | digest
 
     async def list(self, ask: Ask) -> tuple[int, Any]:
-        rows = await documents.listed(ask.app.loop.db, self.model)
-        return 200, {documents.FOLDER[self.model]: [self.shown(*row) for row in rows]}
+        found = await documents.listed(ask.app.loop.db, self.model)
+        return 200, {documents.FOLDER[self.model]: [self.shown(one) for one in found]}
 
     async def get(self, ask: Ask) -> tuple[int, Any]:
-        name = ask.path["name"]
-        version, document = await documents.get(ask.app.loop.db, self.model, name)
-        return 200, self.shown(name.partition("@")[0], version, document)
+        found = await documents.get(ask.app.loop.db, self.model, ask.path["name"])
+        return 200, self.shown(found)
 
     async def put(self, ask: Ask) -> tuple[int, Any]:
-        name, document = ask.path["name"], ask.body
+        name, given = ask.path["name"], ask.body
         if not NAME.fullmatch(name):
             remedy = "A letter or _, then letters, digits, _ and -; 64 at the most."
             raise Problem("validation", f"{name!r} is no name", field="name", remedy=remedy)
         for field in ("input_schema", "output_schema"):
-            if getattr(document, field, None) is not None:
-                check_schema(getattr(document, field), field)
-        version = await documents.put(ask.app.loop.db, name, document)
-        shown = self.shown(name, version, document)
-        if isinstance(document, Contract) and document.config.envelope:
+            if getattr(given, field, None) is not None:
+                check_schema(getattr(given, field), field)
+        shown = self.shown(await documents.put(ask.app.loop.db, name, given))
+        if isinstance(given, Contract) and given.config.envelope:
             shown["signing_secret"] = signing_secret(ask.app.secret, name)
         return 200, shown
 
@@ -55,9 +52,5 @@ class Doors:
 
 
 async def get_models(ask: Ask) -> tuple[int, Any]:
-    configured = ask.app.loop.wires
-    rows = [
-        row.model_dump(mode="json") | {"configured": row.provider in configured}
-        for row in documents.built_in()[1]
-    ]
-    return 200, {"models": rows}
+    _, rows = documents.built_in()
+    return 200, {"models": [row.model_dump(mode="json") for row in rows]}

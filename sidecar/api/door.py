@@ -1,8 +1,9 @@
-"""The HTTP door: a table of routes, one way through it, and the description made from it."""
+"""The HTTP door: a table of routes, and the one way through it."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,12 +11,12 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from sidecar.core.messages import Value
-from sidecar.core.schema import parse
 from sidecar.errors import Problem, StoreDown
 from sidecar.loop import Loop
-from sidecar.telemetry import log
+from sidecar.telemetry import log, settled
 
 BODY_BYTES = 4 << 20
+OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`customer` is `*` for the operator."""
+    """`customer` is `*` for the operator, empty for who shows no key at an open door."""
 
     app: App
     customer: str
@@ -41,97 +42,89 @@ class Ask:
 
 
 class Nothing(Value):
-    pass
+    """A body or a query of which nothing is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`function` gives (status, value); `gives` names the model of the value, if it has one."""
+    """`function` answers (status, value); `gives` and `takes` are the bodies' models."""
 
     method: str
     path: str
     function: Callable[[Ask], Awaitable[tuple[int, Any]]]
     gives: type[BaseModel] | None = None
-    takes: type[Value] | None = None
+    takes: type[Value] = Nothing
     query: type[Value] = Nothing
     is_open: bool = False
 
 
-def customer_of(app: App, headers: Mapping[str, str]) -> str | None:
-    """None for a caller who names no key. Problem `unauthorized` for a wrong one."""
-    if not app.key:
-        return "*"
+def customer_of(app: App, headers: Mapping[str, str]) -> str:
     scheme, _, key = headers.get("Authorization", "").partition(" ")
-    if not key:
-        return None
-    if scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), app.key.encode()):
-        return "*"
-    remedy = "Use the key in AGENTRT_KEY, or in .agentrt/key after `make up`."
-    raise Problem("unauthorized", "the key is not known", remedy=remedy)
+    known = scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), app.key.encode())
+    if key and app.key and not known:
+        remedy = "Send Authorization: Bearer <key>; `make up` keeps its key in .agentrt/key."
+        raise Problem("unauthorized", "the key is not known", remedy=remedy)
+    return "*" if known or not app.key else ""
 
 
-def validated(model: type[Value], given: Any, where: str) -> Any:
+def validated(model: type[Value], given: Any) -> Any:
     """Problem `validation` that names the first field that is wrong."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
         first, *more = error.errors(include_url=False, include_input=False)
-        field = ".".join(map(str, first["loc"])) or where
+        field = ".".join(map(str, first["loc"])) or "body"
         rest = f" (and {len(more)} more)" if more else ""
         raise Problem("validation", f"{field}: {first['msg']}{rest}", field=field) from error
 
 
-async def body_of(route: Route, request: web.Request) -> Any:
-    if route.takes is None:
-        return None
-    raw = await request.read()
-    try:
-        given = parse(raw or b"{}")
-    except ValueError as error:
-        raise Problem("bad_request", f"the body is not JSON: {error}") from error
-    return validated(route.takes, given, "body")
-
-
 async def answer(app: App, route: Route, request: web.Request) -> web.Response:
     customer = customer_of(app, request.headers)
-    if customer is None and not route.is_open:
+    if not customer and not route.is_open:
         remedy = "Send the header Authorization: Bearer <key>."
-        raise Problem("unauthorized", "this needs a key", remedy=remedy)
-    query = validated(route.query, dict(request.query), "query")
-    body = await body_of(route, request)
-    ask = Ask(app, customer or "", request.match_info, query, body, request.headers)
-    status, value = await route.function(ask)
-    return reply(status, value)
+        raise Problem("unauthorized", "this call needs a key", remedy=remedy)
+    try:
+        body = validated(route.takes, orjson.loads(await request.read() or b"{}"))
+    except orjson.JSONDecodeError as error:
+        raise Problem("bad_request", f"the body is not JSON: {error}", field="body") from error
+    query = validated(route.query, dict(request.query))
+    ask = Ask(app, customer, request.match_info, query, body, request.headers)
+    return reply(*await route.function(ask))
 
 
 def reply(status: int, value: Any, kind: str = "application/json") -> web.Response:
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    body = b"" if status == 204 else orjson.dumps(plain)
+    plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+    body = None if value is None else orjson.dumps(plain)
     return web.Response(status=status, body=body, content_type=kind)
+
+
+def problem(error: BaseException, path: str) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case web.HTTPException():
+            return Problem(OF_STATUS.get(error.status, "bad_request"), f"{path}: {error.reason}")
+        case StoreDown():
+            log.error("a store is down", exc_info=error)
+            return Problem("store_down", "a store is away", remedy="Try again in a few seconds.")
+        case _:
+            log.error("%s broke", path, exc_info=error)
+            return Problem("internal", "agentrt broke here", remedy="Its log says more.")
 
 
 @web.middleware
 async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Every error leaves as one problem document; nothing of ours leaks in a 500."""
-    try:
-        return await handler(request)
-    except Problem as problem:
-        found = problem
-    except StoreDown as error:
-        log.error("store down", exc_info=error)
-        found = Problem("store_down", "a store is away", remedy="Try again in a few seconds.")
-    except web.HTTPException as error:
-        codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-        found = Problem(codes.get(error.status, "bad_request"), error.reason)
+    """Every refusal leaves as one problem document."""
+    task = await settled(handler(request))
+    error = task.exception()
+    if error is None:
+        return task.result()
+    found = problem(error, request.path)
     return reply(found.status, found.document, "application/problem+json")
 
 
 def application(app: App, routes: list[Route]) -> web.Application:
     http = web.Application(middlewares=[problems], client_max_size=BODY_BYTES)
     for route in routes:
-
-        async def handler(request: web.Request, route: Route = route) -> web.Response:
-            return await answer(app, route, request)
-
-        http.router.add_route(route.method, route.path, handler)
+        http.router.add_route(route.method, route.path, partial(answer, app, route))
     return http

@@ -7,34 +7,36 @@ import time
 import uuid
 from typing import Annotated, Any
 
-import orjson
 from pydantic import Field
 
 from sidecar.api.door import Ask
 from sidecar.core.documents import Agent, Contract, JsonSchema, ModelRef, Seconds, Setup, ToolRef
 from sidecar.core.events import Started
-from sidecar.core.messages import Content, Value, dump
+from sidecar.core.messages import Content, Value
 from sidecar.core.parts import part
 from sidecar.core.replay import Verdict, verdict
 from sidecar.core.route import row_of
 from sidecar.core.schema import check_schema
-from sidecar.core.view import RunView, rfc3339, view
-from sidecar.errors import Problem, Taken
+from sidecar.core.view import RunView, view
+from sidecar.errors import Problem, StoreDown, Taken
 from sidecar.loop import ENCODERS
 from sidecar.stores import documents
 from sidecar.stores.db import Db
-from sidecar.stores.runlog import Journal, bundle, folded, parts
+from sidecar.stores.runlog import Journal, bundle, parts
 from sidecar.telemetry import now_ms
 
 Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
 WaitSeconds = Annotated[int, Field(ge=0, le=60)]
 
 
 class TurnRequest(Value):
+    """What is left out is as the agent has it."""
+
     agent: ToolRef
     message: Content
     customer: Customer = "default"
-    conversation: Annotated[str, Field(max_length=200)] = ""
+    conversation: Plain = ""
     model: ModelRef | None = None
     task: str | None = None
     tools: tuple[ToolRef, ...] | None = None
@@ -44,15 +46,15 @@ class TurnRequest(Value):
     metadata: dict[str, str] = Field(default={}, max_length=32)
 
 
-class Wait(Value):
+class Patience(Value):
     wait_s: WaitSeconds = 0
 
 
 class Selection(Value):
-    customer: str = "*"
-    agent: str = ""
-    status: str = ""
-    cursor: str = ""
+    customer: Plain = "*"
+    agent: Plain = ""
+    status: Plain = ""
+    cursor: uuid.UUID = uuid.UUID(int=(1 << 128) - 1)
     limit: int = Field(20, ge=1, le=100)
 
 
@@ -61,12 +63,8 @@ class RunList(Value):
     cursor: str | None
 
 
-class Which(Value):
+class Wanted(Value):
     parts: str = ""
-
-
-class Empty(Value):
-    pass
 
 
 def uuid7() -> str:
@@ -75,84 +73,41 @@ def uuid7() -> str:
     return str(uuid.UUID(int=stamp | 2 << 62 | secrets.randbits(62)))
 
 
-async def setup_of(db: Db, body: TurnRequest) -> tuple[str, Setup]:
-    """The agent as this turn has it, with all that it needs; `name@version` beside it."""
-    version, agent = await documents.get(db, Agent, body.agent)
-    given = {k: getattr(body, k) for k in ("task", "tools", "output_schema")}
-    given = {k: v for k, v in given.items() if v is not None}
+async def setup_of(db: Db, body: TurnRequest) -> Setup:
+    """The agent as this turn has it, with all that it needs. Problems name what is not there."""
+    agent = await documents.get(db, Agent, body.agent)
+    given = body.model_dump(include={"task", "tools", "output_schema"}, exclude_none=True)
     if body.model:
         given["models"] = (body.model,)
     if body.timeout_s:
         given["limits"] = agent.limits.model_copy(update={"timeout_s": body.timeout_s})
     agent = agent.model_copy(update=given)
-    if agent.output_schema is not None:
-        check_schema(agent.output_schema, "output_schema")
+    check_schema(agent.output_schema or {}, "output_schema")
     policy, models = documents.built_in()
     for ref in agent.models:
         if row_of(models, policy.aliases.get(ref, ref)) is None:
             remedy = "GET /v1/models lists what there is."
             raise Problem("not_found", f"there is no model {ref}", field="model", remedy=remedy)
-    found = [await documents.get(db, Contract, ref) for ref in agent.tools]
-    contracts = tuple(contract for _, contract in found)
-    setup = Setup(agent=agent, contracts=contracts, policy=policy, models=models)
-    return f"{body.agent.partition('@')[0]}@{version}", setup
-
-
-async def post_turn(ask: Ask) -> tuple[int, Any]:
-    body, db = ask.body, ask.app.loop.db
-    key = ask.headers.get("Idempotency-Key")
-    seal = hashlib.sha256(dump(body)).hexdigest()
-    if key and (earlier := await same_turn(db, body.customer, key, seal)):
-        return await shown(ask, earlier, body.wait_s)
-    journal = await started(ask, body, key, seal)
-    task = ask.app.loop.begin(journal)
-    try:
-        await asyncio.wait([task], timeout=body.wait_s)
-        if task.done():
-            task.result()
-    except Taken as error:
-        if str(error) == "run_idempotency" and key:
-            earlier = await same_turn(db, body.customer, key, seal)
-            return await shown(ask, earlier or "", body.wait_s)
-        detail = "another turn of this conversation is running"
-        remedy = "Wait for that run to rest, or cancel it."
-        raise Problem("conversation_busy", detail, field="conversation", remedy=remedy) from error
-    run = view(journal.run)
-    return (202 if run.status == "running" else 200), run
-
-
-async def same_turn(db: Db, customer: str, key: str, seal: str) -> str | None:
-    rows = await db("run_of_key", customer=customer, key=key)
-    if rows and rows[0][1] != seal:
-        detail = f"Idempotency-Key {key} was used with another body, in run {rows[0][0]}"
-        remedy = "Use a new key for a new turn."
-        raise Problem("idempotency_mismatch", detail, field="Idempotency-Key", remedy=remedy)
-    return rows[0][0] if rows else None
+    contracts = [await documents.get(db, Contract, ref) for ref in agent.tools]
+    return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
 
 
 async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Journal:
     """A journal that holds the new run's first event, not yet written."""
-    db, run = ask.app.loop.db, uuid7()
-    agent, setup = await setup_of(db, body)
-    conversation = body.conversation or run
-    rows = await db("conversation", customer=body.customer, conversation=conversation)
-    turn, history = rows[0] if rows else (0, "")
-    journal = Journal(db, ask.app.loop.owner)
-    journal.stored = await parts(db, body.customer, [history] if history else [])
-    journal.row = {
-        "customer": body.customer,
-        "conversation": conversation,
-        "turn": turn + 1,
-        "agent": agent,
-        "key": key,
-        "body_sha256": seal,
-    }
-    kept = part(dump(setup))
+    db, run, setup = ask.app.loop.db, uuid7(), await setup_of(ask.app.loop.db, body)
+    row = {"customer": body.customer, "conversation": body.conversation or run}
+    before = await db("conversation", **row)
+    turn, history = before[0] if before else (0, "")
+    row |= {"turn": turn + 1, "agent": setup.agent.ref}
+    journal, kept = Journal(db, ask.app.loop.owner), part(setup.json_bytes())
+    journal.stored = await parts(db, body.customer, [history]) if history else {}
+    owned = {"run": run, "key": key, "body_sha256": seal, "owner": journal.owner}
+    journal.opening = [("start", row | owned)]
     said = Started(
         customer=body.customer,
-        conversation=conversation,
+        conversation=row["conversation"],
         turn=turn + 1,
-        agent=agent,
+        agent=setup.agent.ref,
         message=body.message,
         metadata=body.metadata,
         traceparent=ask.headers.get("traceparent", ""),
@@ -163,69 +118,92 @@ async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Jo
     return journal
 
 
-async def shown(ask: Ask, run: str, wait_s: int) -> tuple[int, Any]:
-    """The run as it stands, once it rests or the wait is over."""
-    with ask.app.loop.doorbell.listen(run) as rung:
-        until = time.monotonic() + wait_s
-        while True:
-            found = view(folded(await bundle(ask.app.loop.db, run, ask.customer)))
-            left_s = until - time.monotonic()
-            if found.status != "running" or left_s <= 0:
-                return (202 if wait_s and found.status == "running" else 200), found
-            rung.clear()
-            await asyncio.wait([asyncio.ensure_future(rung.wait())], timeout=left_s)
+async def post_turn(ask: Ask) -> tuple[int, Any]:
+    body, key = ask.body, ask.headers.get("Idempotency-Key")
+    seal = hashlib.sha256(body.json_bytes()).hexdigest()
+    if key and (earlier := await same_turn(ask, key, seal)):
+        return await shown(ask, earlier, body.wait_s)
+    journal = await started(ask, body, key, seal)
+    try:
+        if not body.wait_s:
+            await journal.flush()
+        await asyncio.wait_for(asyncio.shield(ask.app.loop.begin(journal)), body.wait_s)
+    except TimeoutError as error:
+        if not journal.flushed:
+            raise StoreDown("the run log is slow") from error
+    except Taken as error:
+        if key and (earlier := await same_turn(ask, key, seal)):
+            return await shown(ask, earlier, body.wait_s)
+        raise await busy(ask) from error
+    found = view(journal.run)
+    return 202 if found.status == "running" else 200, found
 
 
-def run_id(ask: Ask) -> str:
+async def same_turn(ask: Ask, key: str, seal: str) -> str | None:
+    rows = await ask.app.loop.db("run_of_key", customer=ask.body.customer, key=key)
+    if rows and rows[0][1] != seal:
+        detail = f"Idempotency-Key {key} came with another body, for run {rows[0][0]}"
+        remedy = "Use a new key for a new turn."
+        raise Problem("idempotency_mismatch", detail, field="Idempotency-Key", remedy=remedy)
+    return rows[0][0] if rows else None
+
+
+async def shown(ask: Ask, run: str, wait_s: int) -> tuple[int, RunView]:
+    """The run, once it rests or the wait is over: 200, or 202 for one that still goes."""
+    until = time.monotonic() + wait_s
+    while True:
+        rung = ask.app.loop.doorbell.next_ring(run)
+        found = view((await bundle(ask.app.loop.db, run, ask.customer)).run())
+        left_s = until - time.monotonic()
+        if found.status != "running" or left_s <= 0:
+            return 202 if found.status == "running" else 200, found
+        waiting = asyncio.ensure_future(rung.wait())
+        await asyncio.wait([waiting], timeout=left_s)
+        waiting.cancel()
+
+
+async def busy(ask: Ask) -> Problem:
+    where = {"customer": ask.body.customer, "conversation": ask.body.conversation}
+    running = [run for (run,) in await ask.app.loop.db("running_turn", **where)]
+    detail = f"{ask.body.conversation}: run {', '.join(running) or '(just ended)'} is its turn now"
+    remedy = "Wait until that run rests, or cancel it."
+    return Problem("conversation_busy", detail, field="conversation", remedy=remedy)
+
+
+def run_of(ask: Ask) -> str:
     try:
         return str(uuid.UUID(ask.path["run"]))
     except ValueError as error:
         raise Problem("not_found", f"there is no run {ask.path['run']}", field="run") from error
 
 
-async def get_run(ask: Ask) -> tuple[int, Any]:
-    return 200, (await shown(ask, run_id(ask), ask.query.wait_s))[1]
+async def get_run(ask: Ask) -> tuple[int, RunView]:
+    _, found = await shown(ask, run_of(ask), ask.query.wait_s)
+    return 200, found
 
 
-async def get_runs(ask: Ask) -> tuple[int, Any]:
-    query = ask.query.model_dump()
+async def get_runs(ask: Ask) -> tuple[int, RunList]:
     db = ask.app.loop.db
-    found = [run for (run,) in await db("runs", **query)]
-    runs = tuple([view(folded(await bundle(db, run, ask.customer))) for run in found])
-    more = found[-1] if len(found) == query["limit"] else None
-    return 200, RunList(runs=runs, cursor=more)
+    names = [run for (run,) in await db("runs", **ask.query.model_dump(mode="json"))]
+    found = [view((await bundle(db, name, ask.customer)).run()) for name in names]
+    more = names[-1] if len(names) == ask.query.limit else None
+    return 200, RunList(runs=tuple(found), cursor=more)
 
 
 async def get_events(ask: Ask) -> tuple[int, Any]:
-    log = await bundle(ask.app.loop.db, run_id(ask), ask.customer)
-    events = [
-        {
-            "seq": event.seq,
-            "at": rfc3339(event.at_ms),
-            "at_ms": event.at_ms,
-            "kind": event.kind,
-            "body": orjson.Fragment(event.body),
-            "hash": event.hash,
-        }
-        for event in log.events
-    ]
-    shown: dict[str, Any] = {"run": run_id(ask), "hash": log.hash, "events": events}
-    if ask.query.parts == "all":
-        shown["parts"] = [
-            {"name": one.name, "previous": one.previous, "body": one.body.decode("latin-1")}
-            for one in log.parts.values()
-        ]
-    return 200, shown
+    """With all parts it is the run's portable bundle; a part's bytes are base64."""
+    log = await bundle(ask.app.loop.db, run_of(ask), ask.customer)
+    return 200, log.portable(with_parts=ask.query.parts == "all")
 
 
-async def post_cancel(ask: Ask) -> tuple[int, Any]:
-    run, db = run_id(ask), ask.app.loop.db
+async def post_cancel(ask: Ask) -> tuple[int, RunView]:
+    """A model call in flight is finished first, and paid."""
+    db, run = ask.app.loop.db, run_of(ask)
     await bundle(db, run, ask.customer)
     await db("tell", run=run, key="cancel", kind="cancel", body="operator")
     await ask.app.loop.doorbell.ring(run)
-    return await shown(ask, run, 5)
+    return 200, (await shown(ask, run, 5))[1]
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:
-    log = await bundle(ask.app.loop.db, run_id(ask), ask.customer)
-    return 200, verdict(log, ENCODERS)
+    return 200, verdict(await bundle(ask.app.loop.db, run_of(ask), ask.customer), ENCODERS)

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from sidecar.core.events import Flaw
-from sidecar.core.schema import flaws, parse
+from sidecar.core.schema import flaws
 
-FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 
 
 def check(text: str, schema: dict[str, Any] | None) -> tuple[str | None, tuple[Flaw, ...]]:
@@ -17,13 +17,14 @@ def check(text: str, schema: dict[str, Any] | None) -> tuple[str | None, tuple[F
         return None, (Flaw(path="", rule="empty", expected="an answer"),)
     if schema is None:
         return None, ()
-    fenced = FENCE.match(text)
+    fenced = FENCE.fullmatch(text)
     try:
-        value = parse(fenced[1] if fenced else text)
+        value = orjson.loads(fenced[1] if fenced else text)
     except ValueError:
         return None, (Flaw(path="", rule="json", expected="JSON and nothing around it"),)
     found = flaws(schema, value)
     if found and isinstance(value, dict) and len(value) == 1:
         (inner,) = value.values()
-        value, found = (inner, ()) if not flaws(schema, inner) else (value, found)
+        if not flaws(schema, inner):
+            value, found = inner, ()
     return (None, found) if found else (orjson.dumps(value).decode(), ())

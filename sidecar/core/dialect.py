@@ -6,49 +6,22 @@ The answer is validated against the original either way.
 
 from typing import Any
 
-# Keywords that strict mode enforces. Source: OpenAI's structured outputs guide, read on 2026-11-23.
-STRICT = frozenset(
-    [
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "items",
-        "anyOf",
-        "enum",
-        "const",
-        "$ref",
-        "$defs",
-        "pattern",
-        "format",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minItems",
-        "maxItems",
-        "description",
-        "title",
-    ]
-)
-TYPED = frozenset(("type", "anyOf", "$ref", "enum", "const"))
-FORMATS = frozenset(
-    ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]
-)
+# What strict mode enforces. Source: OpenAI's guide to structured outputs, read on 2026-11-23.
+STRUCTURE = {"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum"}
+NUMBERS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+OTHERS = {"const", "$ref", "$defs", "pattern", "description", "title", "minItems", "maxItems"}
 
 
-def enforceable(schema: Any) -> bool:
-    """Whether strict mode takes this schema as it is."""
-    if not isinstance(schema, dict) or not schema.keys() <= STRICT:
-        return False
-    if schema.get("format", "date") not in FORMATS or not schema.keys() & TYPED:
+def enforceable(schema: dict[str, Any] | None) -> bool:
+    """Whether strict mode takes this schema as it is: typed, closed, every property required."""
+    if not schema or not schema.keys() <= STRUCTURE | NUMBERS | OTHERS:
         return False
     properties = schema.get("properties", {})
-    if schema.get("type") == "object":
-        closed = schema.get("additionalProperties") is False
-        if not closed or set(schema.get("required", ())) != properties.keys():
-            return False
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("required", ())) != properties.keys()
+    ):
+        return False
     items = [schema.get("items")] if schema.get("type") == "array" else []
     inner = [*properties.values(), *schema.get("anyOf", ()), *schema.get("$defs", {}).values()]
     return all(map(enforceable, inner + items))
@@ -60,5 +33,4 @@ def rooted(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     inner = {key: value for key, value in schema.items() if key != "$defs"}
     outer = {"type": "object", "properties": {"result": inner}, "required": ["result"]}
-    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
-    return {**outer, "additionalProperties": False, **definitions}
+    return outer | {"additionalProperties": False, "$defs": schema.get("$defs", {})}

@@ -13,42 +13,45 @@ Seconds = Annotated[int, Field(ge=1, le=86_400)]
 JsonSchema = dict[str, Any]
 
 
-class Sampling(Value):
-    temperature: float | None = Field(None, ge=0, le=2)
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-
-
 class Limits(Value):
-    model_calls: int = Field(10, ge=1, le=100)
+    model_calls: int = Field(default=10, ge=1, le=100)
     timeout_s: Seconds = 600
 
 
-class Agent(Value):
+class Document(Value):
+    """Name and version are given by whoever keeps it."""
+
+    name: Name = "inline"
+    version: int = Field(default=0, ge=0, le=999_999_999)
+
+    @property
+    def ref(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class Agent(Document):
     """`tools` are names, or `name@version`; a bare name is pinned when a run starts."""
 
     instructions: str = Field(min_length=1, max_length=200_000)
-    persona: str = Field("", max_length=20_000)
-    tools: tuple[ToolRef, ...] = Field((), max_length=64)
-    models: tuple[ModelRef, ...] = Field((), max_length=16)
-    task: str = Field("", max_length=100)
+    persona: str = Field(default="", max_length=20_000)
+    tools: tuple[ToolRef, ...] = Field(default=(), max_length=64)
+    models: tuple[ModelRef, ...] = Field(default=(), max_length=16)
+    task: str = Field(default="", max_length=100)
     output_schema: JsonSchema | None = None
-    sampling: Sampling = Sampling()
     limits: Limits = Limits()
 
 
 class HttpConfig(Value):
-    """`{name}` in `url` takes an argument. `envelope`: send the whole call, signed."""
+    """The arguments are POSTed as JSON; with `envelope` the whole call is, signed."""
 
     url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2_000)
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    method: Literal["POST"] = "POST"
     envelope: bool = False
 
 
-class Contract(Value):
+class Contract(Document):
     """A version freezes the signature: both schemas and the side effects."""
 
-    name: Name = "unnamed"
-    version: int = Field(0, ge=0, le=999_999_999)
     description: str = Field(min_length=1, max_length=4_000)
     input_schema: JsonSchema
     output_schema: JsonSchema = Field(default={})
@@ -56,23 +59,18 @@ class Contract(Value):
     config: HttpConfig
     side_effects: Literal["none", "idempotent", "once"] = "once"
     timeout_s: Seconds = 30
-    retries: int = Field(2, ge=0, le=10)
-
-
-class When(Value):
-    task: str | None = None
-    agent: str | None = None
-    customer: str | None = None
-    input_over: int | None = None
+    retries: int = Field(default=2, ge=0, le=10)
 
 
 class Rule(Value):
-    when: When = When()
-    use: tuple[tuple[ModelRef, ...], ...] = Field(min_length=1)
+    """`use` is a list of tiers, best first; `when` names the task that it is for, or none."""
+
+    when: dict[Literal["task", "agent"], str] = Field(default={})
+    use: tuple[tuple[ModelRef, ...], ...]
 
 
 class Policy(Value):
-    """First matching rule wins; an inner list of `use` is one tier; aliases name models."""
+    """The first rule that matches wins; aliases name models."""
 
     rules: tuple[Rule, ...] = ()
     aliases: dict[str, ModelRef] = Field(default={})

@@ -5,8 +5,8 @@ are made once, when the event is written: hash and store use those bytes, never 
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field, TypeAdapter
@@ -135,15 +135,12 @@ class ToolReturned(Value):
     parts: dict[str, str]
 
 
-class Stopped(Value):
+class Cancelled(Value):
+    kind: Literal["cancelled"] = "cancelled"
     by: str
 
 
-class Cancelled(Stopped):
-    kind: Literal["cancelled"] = "cancelled"
-
-
-class Expired(Stopped):
+class Expired(Value):
     kind: Literal["expired"] = "expired"
 
 
@@ -154,7 +151,6 @@ class Ended(Value):
     status: Literal["completed", "failed", "cancelled"]
     error: Failure | None
     output: str | None
-    model_calls: int
     cost_micros: int
     usage: Usage
     seen: Seen | None
@@ -163,8 +159,9 @@ class Ended(Value):
 
 Input = Started | Replied | ModelFailed | ToolReturned | Cancelled | Expired
 Decided = Called | ToolsAsked | Ended
-BODY = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
-DECISIONS = tuple(decided.model_fields["kind"].default for decided in get_args(Decided))
+Said = Annotated[Input | Decided, Field(discriminator="kind")]
+SAID = TypeAdapter[Input | Decided](Said)
+DECISIONS = ("called", "tools_asked", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +175,21 @@ class Event:
 
     def said(self) -> Input | Decided:
         """ValidationError if the bytes are not what an event of this kind says."""
-        return BODY.validate_python({"kind": self.kind, **orjson.loads(self.body)})
+        return SAID.validate_python({"kind": self.kind, **orjson.loads(self.body)})
 
-
-def sealed(before: str, run: str, seq: int, at_ms: int, kind: str, body: bytes) -> str:
-    """The event's hash. `before` is the hash of the event before it, empty for the first."""
-    row: dict[str, Any] = {"run": run, "seq": seq, "at": at_ms, "kind": kind}
-    row["body"] = orjson.Fragment(body)
-    previous = bytes.fromhex(before) if before else hashlib.sha256(run.encode()).digest()
-    return hashlib.sha256(previous + canonical(row)).hexdigest()
+    def sealed(self, before: str) -> "Event":
+        """With the hash that it has after the event whose hash is `before`, empty for none."""
+        previous = bytes.fromhex(before) if before else hashlib.sha256(self.run.encode()).digest()
+        row: dict[str, Any] = {
+            "run": self.run,
+            "seq": self.seq,
+            "at": self.at_ms,
+            "kind": self.kind,
+        }
+        row["body"] = orjson.Fragment(self.body)
+        return replace(self, hash=hashlib.sha256(previous + canonical(row)).hexdigest())
 
 
 def written(before: str, run: str, seq: int, at_ms: int, said: Input | Decided) -> Event:
     body = canonical(said.model_dump(mode="json", exclude={"kind"}))
-    seal = sealed(before, run, seq, at_ms, said.kind, body)
-    return Event(run, seq, at_ms, said.kind, body, seal)
+    return Event(run, seq, at_ms, said.kind, body, "").sealed(before)

@@ -11,15 +11,14 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def json_bytes(self) -> bytes:
+        """In the writer's key order: models answer in the order of a schema's properties."""
+        return orjson.dumps(self.model_dump(mode="json"))
 
-def canonical(value: object) -> bytes:
-    """UTF-8 JSON with sorted keys: what an event's hash covers."""
+
+def canonical(value: Any) -> bytes:
+    """UTF-8 JSON with sorted keys: what hashes cover."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def dump(value: BaseModel) -> bytes:
-    """JSON in the writer's key order: a schema's property order is what a model answers in."""
-    return orjson.dumps(value.model_dump(mode="json"))
 
 
 class Text(Value):
@@ -27,11 +26,11 @@ class Text(Value):
     text: str
 
 
-def as_parts(said: Any) -> Any:
-    return [{"type": "text", "text": said}] if isinstance(said, str) else said
+def plain_text(said: Any) -> Any:
+    return [{"text": said}] if isinstance(said, str) else said
 
 
-Content = Annotated[tuple[Text, ...], BeforeValidator(as_parts), Field(min_length=1)]
+Content = Annotated[tuple[Text, ...], BeforeValidator(plain_text), Field(min_length=1)]
 
 
 class ToolCall(Value):
@@ -51,15 +50,13 @@ class Opaque(Value):
 
 
 class Message(Value):
+    """`call` is the provider's id of the call that a tool message answers."""
+
     role: Literal["user", "assistant", "tool"]
     parts: tuple[Text, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     call: str = ""
     opaque: Opaque | None = None
-
-    @property
-    def text(self) -> str:
-        return "".join(part.text for part in self.parts)
 
 
 class Usage(Value):
@@ -72,16 +69,16 @@ class Usage(Value):
     reasoning: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(**{k: v + getattr(other, k) for k, v in self.model_dump().items()})
+        return Usage(**{name: count + getattr(other, name) for name, count in self})
 
 
 class Reply(Value):
-    """A provider's answer, normalised. No `usage` means that the provider named none."""
+    """A provider's answer, normalised; `usage` is None where the provider named none."""
 
     outcome: Literal["ok", "tool_calls", "truncated", "refused"]
-    text: str = ""
-    calls: tuple[ToolCall, ...] = ()
-    usage: Usage | None = None
-    model: str = ""
-    id: str = ""
-    opaque: Opaque | None = None
+    text: str
+    calls: tuple[ToolCall, ...]
+    usage: Usage | None
+    model: str
+    id: str
+    opaque: Opaque

@@ -1,7 +1,7 @@
 """Content-addressed bytes, linked like commits.
 
 A part is named by the sha256 of its predecessor's name and its own bytes. A conversation and
-a payload are the name of their last link, so each message is stored once however often it is
+a payload are the name of their last link: each message is stored once however often it is
 sent, and one name proves every byte before it.
 """
 
@@ -23,8 +23,7 @@ Parts = Mapping[str, Part]
 
 
 def part(body: bytes, previous: str = "") -> Part:
-    name = hashlib.sha256(bytes.fromhex(previous) + body).hexdigest()
-    return Part(name, previous, body)
+    return Part(hashlib.sha256(bytes.fromhex(previous) + body).hexdigest(), previous, body)
 
 
 def chain(bodies: Iterable[bytes], previous: str = "") -> list[Part]:

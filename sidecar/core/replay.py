@@ -1,36 +1,35 @@
 """Two questions to a recorded run: is its log intact, and would today's code decide the same?
 
-Inputs are folded as recorded; each decision is derived again by `decide` and `plan` from what
-was folded and what the edge had `seen`, and compared with the one in the log.
+Inputs are folded as recorded; each decision is derived again by `decide`, `route` and `encode`
+from what was folded and what the edge had `seen`, and compared with the one in the log.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any, Literal
 
 import orjson
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from sidecar.core.events import DECISIONS, Called, Ended, Event, Seen, sealed
+from sidecar.core.events import DECISIONS, Called, Ended, Event, Seen
 from sidecar.core.messages import Value, canonical
-from sidecar.core.parts import Parts, part, unchain
+from sidecar.core.parts import Part, Parts, part, unchain
 from sidecar.core.run import PROMPTS, Run, fold
 from sidecar.core.turn import CallModel, Encoder, Payload, Wait, called, decide
 
-Encoders = Mapping[str, Encoder]
 NOTHING = Seen(at_ms=0, providers=(), simulated=())
 
 
 class Difference(Value):
     """`path` is a JSON pointer into the event's body or, for class payload, into the payload."""
 
-    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
     seq: int
     path: str
-    what: Literal["hash", "part", "decision", "payload"] = Field(alias="class")
-    recorded: str = ""
-    derived: str = ""
+    what: Literal["hash", "part", "decision", "payload"] = Field(serialization_alias="class")
+    recorded: str
+    derived: str
 
 
 class Versions(Value):
@@ -39,9 +38,9 @@ class Versions(Value):
 
 
 class Verdict(Value):
-    verdict: Literal["identical", "changed", "diverged", "damaged", "erased"]
+    verdict: Literal["identical", "changed", "diverged", "damaged"]
     events: int
-    first: Difference | None = None
+    first: Difference | None
     encoders: Versions
 
 
@@ -53,82 +52,91 @@ class Bundle:
     parts: Parts
     hash: str
 
+    def run(self) -> Run:
+        """KeyError or ValidationError for a damaged log."""
+        run: Run | None = None
+        for event in self.events:
+            run = fold(run, event, self.parts)
+        assert run
+        return run
 
-def verdict(bundle: Bundle, to: Encoders) -> Verdict:
-    calls = [orjson.loads(event.body) for event in bundle.events if event.kind == "called"]
-    recorded = {call[key] for call in calls for key in ("encoder", "prompts")}
-    today = {PROMPTS, *(encoder.version for encoder in to.values())}
-    versions = Versions(recorded=tuple(sorted(recorded)), today=tuple(sorted(today)))
-    word, first = "damaged", damage(bundle)
+    def portable(self, *, with_parts: bool) -> dict[str, Any]:
+        """JSON that holds all that a replay needs; `loaded` reads it back."""
+        events = [asdict(event) | {"body": orjson.loads(event.body)} for event in self.events]
+        listed = self.parts.values() if with_parts else ()
+        parts = [asdict(one) | {"body": b64encode(one.body).decode()} for one in listed]
+        return {"hash": self.hash, "events": events, "parts": parts}
+
+
+def loaded(portable: dict[str, Any]) -> Bundle:
+    events = [Event(**event | {"body": canonical(event["body"])}) for event in portable["events"]]
+    parts = [Part(**one | {"body": b64decode(one["body"])}) for one in portable["parts"]]
+    return Bundle(events, {one.name: one for one in parts}, portable["hash"])
+
+
+def verdict(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Verdict:
+    said = [orjson.loads(event.body) for event in bundle.events if event.kind == "called"]
+    recorded = {one[key] for one in said for key in ("encoder", "prompts")}
+    today = {PROMPTS, *(encoder.version for encoder in encoders.values())}
+    word, first = "damaged", next(damages(bundle), None)
     if not first:
-        first = divergence(bundle, to)
+        first = next(divergences(bundle, encoders), None)
         word = "identical" if not first else "diverged" if recorded <= today else "changed"
+    versions = Versions(recorded=tuple(sorted(recorded)), today=tuple(sorted(today)))
     return Verdict(verdict=word, events=len(bundle.events), first=first, encoders=versions)
 
 
-def damage(bundle: Bundle) -> Difference | None:
-    """The first break in the chain of hashes, or the first part that is not what its name says."""
+def difference(seq: int, path: str, what: Any, recorded: Any, derived: Any) -> Difference:
+    one, other = (canonical(side).decode()[:500] for side in (recorded, derived))
+    return Difference(seq=seq, path=path, what=what, recorded=one, derived=other)
+
+
+def damages(bundle: Bundle) -> Iterator[Difference]:
+    """Breaks in the chain of hashes, and parts that are not what their name says."""
     before, sound = "", {""}
     for seq, event in enumerate(bundle.events, 1):
-        made = sealed(before, event.run, seq, event.at_ms, event.kind, event.body)
+        made = event.sealed(before).hash
         if (event.seq, event.hash) != (seq, made):
-            return Difference(seq=seq, path="", what="hash", recorded=event.hash, derived=made)
+            yield difference(seq, "", "hash", event.hash, made)
         for key, name in orjson.loads(event.body).get("parts", {}).items():
-            broken = next(broken_links(bundle.parts, name, sound), None)
-            if broken:
-                return Difference(seq=seq, path=f"/parts/{key}", what="part", recorded=broken)
+            while name not in sound:
+                held = bundle.parts.get(name)
+                found = part(held.body, held.previous).name if held else None
+                if found != name:
+                    yield difference(seq, f"/parts/{key}", "part", name, found)
+                sound.add(name)
+                name = held.previous if held else ""
         before = event.hash
-    if bundle.hash == before:
-        return None
-    seq = len(bundle.events) + 1
-    return Difference(seq=seq, path="", what="hash", recorded=bundle.hash, derived=before)
+    if bundle.hash != before:
+        yield difference(len(bundle.events) + 1, "", "hash", bundle.hash, before)
 
 
-def broken_links(parts: Parts, name: str, sound: set[str]) -> Iterator[str]:
-    while name not in sound:
-        held = parts.get(name)
-        if held is None or part(held.body, held.previous).name != name:
-            yield name
-            return
-        sound.add(name)
-        name = held.previous
-
-
-def divergence(bundle: Bundle, to: Encoders) -> Difference | None:
+def divergences(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Iterator[Difference]:
     run: Run | None = None
     for event in bundle.events:
-        found = compared(run, event, bundle.parts, to) if run and event.kind in DECISIONS else None
-        if found:
-            return found
+        if run and event.kind in DECISIONS:
+            yield from compared(run, event, bundle.parts, encoders)
         run = fold(run, event, bundle.parts)
-    return None
 
 
-def compared(run: Run, event: Event, parts: Parts, to: Encoders) -> Difference | None:
+def compared(
+    run: Run, event: Event, parts: Parts, encoders: Mapping[str, Encoder]
+) -> Iterator[Difference]:
     recorded, derived, payload = event.said(), decide(run), b""
-    if isinstance(derived, Wait):
-        return difference(event.seq, "", "decision", event.kind, f"wait for {derived.on}")
     if isinstance(derived, CallModel):
         seen = recorded.seen if isinstance(recorded, Called | Ended) else None
-        derived, _, payload = called(run, seen or NOTHING, to)
-    if isinstance(recorded, Called) and payload:
+        derived, _, payload = called(run, seen or NOTHING, encoders)
+    if isinstance(derived, Wait):
+        yield difference(event.seq, "", "decision", event.kind, f"wait for {derived.on}")
+        return
+    if payload and isinstance(recorded, Called):
         frame, items = parts[recorded.parts["frame"]].body, unchain(parts, recorded.parts["items"])
         sent = orjson.loads(Payload(frame, items).body())
         for path, one, other in differences(sent, orjson.loads(payload)):
-            return difference(event.seq, path, "payload", one, other)
-    pair = recorded.model_dump(mode="json"), derived.model_dump(mode="json")
-    for path, one, other in differences(*pair):
-        return difference(event.seq, path, "decision", one, other)
-    return None
-
-
-def difference(seq: int, path: str, what: Any, recorded: Any, derived: Any) -> Difference:
-    texts = {"recorded": excerpt(recorded), "derived": excerpt(derived)}
-    return Difference(seq=seq, path=path, what=what, **texts)
-
-
-def excerpt(value: Any) -> str:
-    return canonical(value).decode()[:500]
+            yield difference(event.seq, path, "payload", one, other)
+    bodies = recorded.model_dump(mode="json"), derived.model_dump(mode="json")
+    for path, one, other in differences(*bodies):
+        yield difference(event.seq, path, "decision", one, other)
 
 
 def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -1,13 +1,24 @@
 """State is the list of events: `fold` reads them, one by one, into a Run."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import orjson
 
-from sidecar.core import events as e
 from sidecar.core.documents import Setup
+from sidecar.core.events import (
+    AskedCall,
+    Called,
+    Decided,
+    Ended,
+    Event,
+    Flaw,
+    Input,
+    ModelFailed,
+    Replied,
+    Started,
+    ToolReturned,
+    ToolsAsked,
+)
 from sidecar.core.messages import Message, Text, Usage
 from sidecar.core.parts import Parts, unchain
 
@@ -19,8 +30,8 @@ SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
 class Step:
     """One tool call and, once it is there, what it returned."""
 
-    asked: e.AskedCall
-    returned: e.ToolReturned | None = None
+    asked: AskedCall
+    returned: ToolReturned | None = None
     result: bytes = b""
 
     @property
@@ -31,91 +42,81 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`called` is the newest model call; `unanswered`, whether its answer is still out."""
+    """`last` is the newest event that is no tool result; `failures` are (model, error class)."""
 
     id: str
-    seq: int
-    hash: str
-    at_ms: int
     started_at_ms: int
-    started: e.Started
+    started: Started
     setup: Setup
     messages: tuple[Message, ...]
     inherited: int
-    called: e.Called | None = None
-    unanswered: bool = False
-    replied: e.Replied | None = None
-    failures: tuple[tuple[str, e.ModelFailed], ...] = ()
-    steps: tuple[Step, ...] = ()
+    last: Input | Decided
+    seq: int = 0
+    hash: str = ""
+    at_ms: int = 0
+    called: Called | None = None
     models: tuple[str, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
     failovers: int = 0
+    steps: tuple[Step, ...] = ()
     invalid: int = 0
     truncated: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()  # noqa: RUF009
     cost_micros: int = 0
-    stopped: Literal["", "cancelled", "expired"] = ""
-    ended: e.Ended | None = None
 
     @property
-    def open_steps(self) -> tuple[Step, ...]:
-        return tuple(step for step in self.steps if not step.returned or step.in_doubt)
+    def open_steps(self) -> list[Step]:
+        return [step for step in self.steps if not step.returned or step.in_doubt]
+
+    @property
+    def ended(self) -> Ended | None:
+        return self.last if isinstance(self.last, Ended) else None
 
 
-def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
+def fold(run: Run | None, event: Event, parts: Parts) -> Run:
     """KeyError names a part that is missing; ValidationError, an event that is none."""
     said = event.said()
-    if run is None:
-        return begun(event, said, parts)
-    run = replace(run, seq=event.seq, hash=event.hash, at_ms=event.at_ms)
+    run = run or begun(event, said, parts)
+    last = run.last if isinstance(said, ToolReturned) else said
+    run = replace(run, seq=event.seq, hash=event.hash, at_ms=event.at_ms, last=last)
     match said:
-        case e.Called():
+        case Called():
             models = (*run.models, f"{said.provider}/{said.model}")
-            return replace(run, called=said, unanswered=True, models=models)
-        case e.Replied():
+            return replace(run, called=said, models=models)
+        case Replied():
             return heard(run, said)
-        case e.ModelFailed():
-            failures = (*run.failures, (run.models[-1], said))
-            cost = run.cost_micros + said.cost_micros
-            return replace(run, unanswered=False, failures=failures, cost_micros=cost)
-        case e.ToolsAsked():
-            steps = (*run.steps, *(Step(asked) for asked in said.calls))
-            return replace(run, replied=None, steps=steps)
-        case e.ToolReturned():
+        case ModelFailed():
+            failures = (*run.failures, (run.models[-1], said.error))
+            return replace(run, failures=failures, cost_micros=run.cost_micros + said.cost_micros)
+        case ToolsAsked():
+            return replace(run, steps=(*run.steps, *map(Step, said.calls)))
+        case ToolReturned():
             return returned(run, said, parts)
-        case e.Cancelled() | e.Expired():
-            return replace(run, stopped=said.kind)
-        case e.Ended():
-            return replace(run, ended=said)
-        case e.Started():
-            raise ValueError(f"event {event.seq} starts a run that runs already")
+        case _:
+            return run
 
 
-def begun(event: e.Event, said: e.Input | e.Decided, parts: Parts) -> Run:
-    if not isinstance(said, e.Started):
-        raise ValueError(f"event {event.seq} is {said.kind}, not started")
+def begun(event: Event, said: Input | Decided, parts: Parts) -> Run:
+    assert isinstance(said, Started)
     setup = Setup.model_validate_json(parts[said.parts["setup"]].body)
     past = unchain(parts, said.parts["history"])
     messages = (*map(Message.model_validate_json, past), Message(role="user", parts=said.message))
-    at_ms = event.at_ms
-    return Run(event.run, event.seq, event.hash, at_ms, at_ms, said, setup, messages, len(past))
+    return Run(event.run, event.at_ms, said, setup, messages, len(past), said)
 
 
-def heard(run: Run, said: e.Replied) -> Run:
+def heard(run: Run, said: Replied) -> Run:
     """A truncated answer is never shown back to the model; a flawed one is, with its flaws."""
     reply, told = said.reply, run.messages
     if reply.outcome != "truncated":
-        parts = (Text(text=reply.text),) if reply.text else ()
-        message = Message(role="assistant", parts=parts, calls=reply.calls, opaque=reply.opaque)
-        told = (*told, message)
+        texts = (Text(text=reply.text),) if reply.text else ()
+        told += (Message(role="assistant", parts=texts, calls=reply.calls, opaque=reply.opaque),)
     if said.flaws:
-        told = (*told, Message(role="user", parts=(Text(text=repair_text(said.flaws)),)))
+        told += (Message(role="user", parts=(Text(text=repair_text(said.flaws)),)),)
     return replace(
         run,
-        unanswered=False,
-        replied=said,
+        messages=told,
         failures=(),
         failovers=run.failovers + any(model != run.models[-1] for model, _ in run.failures),
-        messages=told,
         invalid=run.invalid + bool(said.flaws),
         truncated=run.truncated + (reply.outcome == "truncated"),
         usage=run.usage + (reply.usage or Usage()),
@@ -123,16 +124,13 @@ def heard(run: Run, said: e.Replied) -> Run:
     )
 
 
-def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
+def returned(run: Run, said: ToolReturned, parts: Parts) -> Run:
     """The model sees the results of one reply together, in the order in which it asked."""
-    result = parts[said.parts["result"]].body if "result" in said.parts else b""
-    done = {said.call: lambda step: Step(step.asked, said, result)}
-    steps = tuple(done.get(step.asked.id, lambda same: same)(step) for step in run.steps)
-    run = replace(run, steps=steps)
-    if run.open_steps:
-        return run
-    batch = said.call.partition(".")[0]
-    shown = [message(step) for step in steps if step.asked.id.partition(".")[0] == batch]
+    result = parts[said.parts["result"]].body if said.parts else b""
+    steps = [Step(s.asked, said, result) if s.asked.id == said.call else s for s in run.steps]
+    run = replace(run, steps=tuple(steps))
+    batch = run.last.calls if isinstance(run.last, ToolsAsked) and not run.open_steps else ()
+    shown = [message(step) for step in steps if step.asked in batch]
     return replace(run, messages=(*run.messages, *shown))
 
 
@@ -149,6 +147,6 @@ def message(step: Step) -> Message:
     return Message(role="tool", parts=(text,), call=step.asked.provider_id)
 
 
-def repair_text(flaws: Iterable[e.Flaw]) -> str:
-    lines = "\n".join(f"- at {f.path or '/'}: {f.rule} {f.expected}".rstrip() for f in flaws)
+def repair_text(flaws: tuple[Flaw, ...]) -> str:
+    lines = "\n".join(f"- at {f.path or '/'}: {f.rule} {f.expected}" for f in flaws)
     return f"Your answer does not fit the required output:\n{lines}\nAnswer again, corrected."

@@ -13,19 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
-from sidecar.core.events import (
-    AGAIN,
-    HOPELESS,
-    AskedCall,
-    Called,
-    Ended,
-    Failure,
-    Replied,
-    Seen,
-    ToolsAsked,
-)
-from sidecar.core.messages import ToolCall, canonical, dump
+from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
 from sidecar.core.price import worst_case_micros
 from sidecar.core.route import route, row_of
@@ -44,8 +34,7 @@ class Payload:
     items: list[bytes]
 
     def body(self) -> bytes:
-        before, after = self.frame.split(b"[]", 1)
-        return before + b"[" + b",".join(self.items) + b"]" + after
+        return self.frame.replace(b"[]", b"[" + b",".join(self.items) + b"]", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +55,50 @@ class Wait:
     on: Literal["model", "tools", "decision"]
 
 
-def decide(run: Run) -> CallModel | ToolsAsked | Wait | Ended:
-    if run.stopped == "cancelled":
-        return ended(run, "cancelled")
-    if run.stopped == "expired":
-        return failed(run, "deadline", "the turn was not done within its timeout_s")
-    if run.unanswered:
-        return Wait("model")
-    if run.open_steps:
-        return Wait("decision" if all(step.in_doubt for step in run.open_steps) else "tools")
-    if run.failures:
-        return after_failure(run)
-    return after_reply(run, run.replied) if run.replied else call(run)
+def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
+    match run.last:
+        case e.Cancelled():
+            return ended(run, "cancelled")
+        case e.Expired():
+            return failed(run, "deadline", "the turn was not done within its timeout_s")
+        case e.Called():
+            return Wait("model")
+        case e.ModelFailed() as last:
+            return after_failure(run, last)
+        case e.Replied() as last:
+            return after_reply(run, last)
+        case e.ToolsAsked() if run.open_steps:
+            return Wait("decision" if all(s.in_doubt for s in run.open_steps) else "tools")
+        case e.Ended() as end:
+            return end
+        case _:
+            return call(run)
 
 
-def call(run: Run, after_ms: int = 0) -> CallModel | Ended:
+def call(run: Run, after_ms: int = 0) -> CallModel | e.Ended:
     limit = run.setup.agent.limits.model_calls
     spent = len(run.models) >= limit
     return failed(run, "turn_limit", f"{limit} model calls") if spent else CallModel(after_ms)
 
 
-def after_failure(run: Run) -> CallModel | Ended:
+def after_failure(run: Run, last: e.ModelFailed) -> CallModel | e.Ended:
     """A dead candidate is out for this step; the others share ATTEMPTS between them."""
-    model, last = run.failures[-1]
-    if last.error in HOPELESS:
-        return failed(run, HOPELESS[last.error], f"{model}: {last.detail}")
+    message = f"{run.models[-1]}: {last.detail}"
+    if last.error in e.HOPELESS:
+        return failed(run, e.HOPELESS[last.error], message)
     if len(run.failures) >= ATTEMPTS:
-        return failed(run, "providers_exhausted", f"{ATTEMPTS} attempts; {model}: {last.detail}")
+        return failed(run, "providers_exhausted", f"{ATTEMPTS} attempts; {message}")
     backoff_ms = max(last.retry_after_ms, 250 << len(run.failures))
-    return call(run, backoff_ms if last.error in AGAIN else 0)
+    return call(run, 0 if last.error in e.ELSEWHERE else backoff_ms)
 
 
-def after_reply(run: Run, last: Replied) -> CallModel | ToolsAsked | Ended:
+def after_reply(run: Run, last: e.Replied) -> CallModel | e.ToolsAsked | e.Ended:
     if last.reply.outcome == "refused":
         return failed(run, "refused", last.reply.text or "the provider refused to answer")
-    if run.truncated > 1:
-        return failed(run, "truncated", "cut at the output cap, and again at a larger one")
     if last.reply.outcome == "tool_calls":
         return tools_asked(run, last.reply.calls)
+    if run.truncated > 1:
+        return failed(run, "truncated", "cut at the output cap, and again at a larger one")
     if run.invalid > REPAIRS:
         return failed(run, "output_invalid", f"{last.flaws[0].path or '/'}: {last.flaws[0].rule}")
     if last.flaws or last.reply.outcome == "truncated":
@@ -111,52 +106,52 @@ def after_reply(run: Run, last: Replied) -> CallModel | ToolsAsked | Ended:
     return ended(run, "completed", output=last.answer or last.reply.text)
 
 
-def failed(run: Run, code: str, message: str, seen: Seen | None = None) -> Ended:
-    return ended(run, "failed", error=Failure(code=code, message=message), seen=seen)
+def failed(run: Run, code: str, message: str, seen: e.Seen | None = None) -> e.Ended:
+    return ended(run, "failed", error=e.Failure(code=code, message=message), seen=seen)
 
 
 def ended(
     run: Run,
     status: Literal["completed", "failed", "cancelled"],
     *,
-    error: Failure | None = None,
+    error: e.Failure | None = None,
     output: str | None = None,
-    seen: Seen | None = None,
-) -> Ended:
-    links = conversation(run) if status == "completed" else []
-    return Ended(
+    seen: e.Seen | None = None,
+) -> e.Ended:
+    parts = {"conversation": conversation(run)[-1].name} if status == "completed" else {}
+    return e.Ended(
         status=status,
         error=error,
         output=output,
-        model_calls=len(run.models),
         cost_micros=run.cost_micros,
         usage=run.usage,
         seen=seen,
-        parts={"conversation": links[-1].name} if links else {},
+        parts=parts,
     )
 
 
 def conversation(run: Run) -> list[Part]:
     """What this turn adds to the chain of messages that the next turn starts from."""
     own = run.messages[run.inherited :]
-    return chain([dump(message) for message in own], run.started.parts["history"])
+    return chain([message.json_bytes() for message in own], run.started.parts["history"])
 
 
-def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> ToolsAsked:
+def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
     contracts = {contract.name: contract for contract in run.setup.contracts}
-    asked = [
-        asked_call(run, f"{run.seq + 1}.{number}", call, contracts.get(call.tool))
-        for number, call in enumerate(calls)
-    ]
-    return ToolsAsked(calls=tuple(asked))
+    names = [f"{run.seq + 1}.{number}" for number in range(len(calls))]
+    asked = [asked_call(run, *one, contracts) for one in zip(names, calls, strict=True)]
+    return e.ToolsAsked(calls=tuple(asked))
 
 
-def asked_call(run: Run, name: str, call: ToolCall, contract: Contract | None) -> AskedCall:
-    return AskedCall(
+def asked_call(
+    run: Run, name: str, call: ToolCall, contracts: Mapping[str, Contract]
+) -> e.AskedCall:
+    contract = contracts.get(call.tool)
+    return e.AskedCall(
         id=name,
         provider_id=call.id,
         tool=call.tool,
-        contract=f"{contract.name}@{contract.version}" if contract else "",
+        contract=contract.ref if contract else "",
         binding=binding_digest(contract) if contract else "",
         arguments=call.arguments,
         idempotency_key=str(uuid.uuid5(uuid.UUID(run.id), name)),
@@ -170,22 +165,18 @@ def binding_digest(contract: Contract) -> str:
 
 
 def called(
-    run: Run, seen: Seen, encoders: Mapping[str, Encoder]
-) -> tuple[Called | Ended, list[Part], bytes]:
+    run: Run, seen: e.Seen, encoders: Mapping[str, Encoder]
+) -> tuple[e.Called | e.Ended, list[Part], bytes]:
     """The event to write before CallModel is done, its parts, and the exact bytes to send."""
     candidates = route(run, seen)
     row = row_of(run.setup.models, candidates[0].model) if candidates else None
     if row is None or candidates[0].refused:
-        reasons = ", ".join(f"{one.model}: {one.refused}" for one in candidates) or "no rule fits"
-        return (
-            failed(run, "providers_exhausted", f"no model can be called ({reasons})", seen),
-            [],
-            b"",
-        )
+        why = ", ".join(f"{one.model}: {one.refused}" for one in candidates) or "no rule matches"
+        return failed(run, "providers_exhausted", f"no model can be called ({why})", seen), [], b""
     cap = min(row.output_tokens, OUTPUT_TOKENS << 2 * run.truncated)
     payload = encoders[row.provider].encode(run, row, cap)
     body, frame, items = payload.body(), part(payload.frame), chain(payload.items)
-    said = Called(
+    said = e.Called(
         call=f"{run.seq + 1}.0",
         provider=row.provider,
         model=row.model,

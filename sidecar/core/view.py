@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from sidecar.core.events import Candidate, Failure
 from sidecar.core.messages import Text, Usage, Value
@@ -12,15 +12,16 @@ from sidecar.core.run import Run, Step
 from sidecar.core.turn import REPAIRS, Wait, decide
 
 REMEDIES = {
-    "output_invalid": "Read the run's events for the three answers; simplify the output schema.",
-    "providers_exhausted": "Look at /health and the run's model_failed events; then run it again.",
-    "provider_rejected": "The provider refused the request itself: read its message.",
-    "context_exceeded": "Start a new conversation or choose a model with a larger context.",
+    "output_invalid": "Read the three answers in the run's events; simplify the output schema.",
+    "providers_exhausted": "Look at /health and at the run's model_failed events; then run again.",
+    "provider_rejected": "The provider refused the request itself: its message says why.",
+    "context_exceeded": "Start a new conversation, or use a model with a larger context.",
     "refused": "The model declined: change the instructions or the message.",
-    "truncated": "Ask for a shorter answer or choose a model with a larger output cap.",
+    "truncated": "Ask for a shorter answer, or use a model with a larger output cap.",
     "turn_limit": "Raise limits.model_calls of the agent, or give it fewer tools.",
-    "deadline": "Raise timeout_s, or look in the events for what was slow.",
+    "deadline": "Raise timeout_s; the events show what took long.",
 }
+Status = Literal["running", "waiting", "completed", "failed", "cancelled"]
 
 
 class ShownMessage(Value):
@@ -33,14 +34,14 @@ class ShownCall(Value):
     tool: str
     arguments: Any
     status: Literal["pending", "done", "failed", "unknown"]
-    result: Any = None
-    error: Failure | None = None
+    result: Any
+    error: Failure | None
 
 
 class Waiting(Value):
-    """For a person's word on calls that may or may not have taken effect."""
+    """A person has to say what became of the calls."""
 
-    reason: Literal["decision"] = Field(alias="for", default="decision")
+    reason: Literal["decision"] = Field(default="decision", serialization_alias="for")
     calls: tuple[str, ...]
 
 
@@ -50,11 +51,10 @@ class RunError(Failure):
 
 
 class RunView(Value):
-    """`output` is JSON that fits the output schema, or the text when there is none."""
+    """`output` is JSON that fits the output schema, or the text where there is none."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
     run: str
-    status: Literal["running", "waiting", "completed", "failed", "cancelled"]
+    status: Status
     agent: str
     conversation: str
     turn: int
@@ -85,65 +85,63 @@ def rfc3339(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
-def status(run: Run) -> Literal["running", "waiting", "completed", "failed", "cancelled"]:
+def status(run: Run) -> Status:
     if run.ended:
         return run.ended.status
     return "waiting" if decide(run) == Wait("decision") else "running"
 
 
-def output(run: Run) -> Any:
-    if run.ended is None or run.ended.output is None:
-        return None
-    structured = run.setup.agent.output_schema is not None
-    return orjson.loads(run.ended.output) if structured else run.ended.output
+def parsed(text: str) -> Any:
+    """JSON where it is JSON; the model's own text where it is not."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
 
 
 def shown_call(step: Step) -> ShownCall:
-    asked, error = step.asked, step.returned.error if step.returned else None
+    error = step.returned.error if step.returned else None
     word = "unknown" if step.in_doubt else "failed" if error else "done"
     return ShownCall(
-        call=asked.id,
-        tool=asked.tool,
-        arguments=asked.arguments,
+        call=step.asked.id,
+        tool=step.asked.tool,
+        arguments=parsed(step.asked.arguments),
         status=word if step.returned else "pending",
         result=orjson.loads(step.result) if step.result else None,
         error=error,
     )
 
 
-def run_error(run: Run) -> RunError | None:
+def shown_error(run: Run) -> RunError | None:
     error = run.ended.error if run.ended else None
     remedy = REMEDIES.get(error.code, "") if error else ""
-    return RunError(**error.model_dump(), remedy=remedy, seq=run.seq) if error else None
+    return RunError(**dict(error), remedy=remedy, seq=run.seq) if error else None
 
 
 def view(run: Run) -> RunView:
-    said, called = run.started, run.called
+    called, text = run.called, run.ended.output if run.ended else None
+    own = [m for m in run.messages[run.inherited :] if m.role == "assistant" and m.parts]
+    structured = text is not None and run.setup.agent.output_schema is not None
     doubts = tuple(step.asked.id for step in run.open_steps if step.in_doubt)
-    own = run.messages[run.inherited :]
+    unsettled = called.worst_case_micros if called and run.last is called else 0
     return RunView(
+        **run.started.model_dump(include={"agent", "conversation", "turn", "metadata"}),
         run=run.id,
         status=status(run),
-        agent=said.agent,
-        conversation=said.conversation,
-        turn=said.turn,
-        messages=tuple(
-            ShownMessage(parts=m.parts) for m in own if m.role == "assistant" and m.parts
-        ),
-        output=output(run),
+        messages=tuple(ShownMessage(parts=message.parts) for message in own),
+        output=orjson.loads(text) if text and structured else text,
         tool_calls=tuple(map(shown_call, run.steps)),
         waiting=Waiting(calls=doubts) if status(run) == "waiting" else None,
-        error=run_error(run),
+        error=shown_error(run),
         model=called.model if called else None,
         provider=called.provider if called else None,
         repairs=min(run.invalid, REPAIRS),
         failovers=run.failovers,
         usage=run.usage,
         cost_usd=usd(run.cost_micros),
-        reserved_usd=usd(called.worst_case_micros if called and run.unanswered else 0),
+        reserved_usd=usd(unsettled),
         route=called.route if called else (),
         simulated=bool(called and called.provider in called.seen.simulated),
-        metadata=said.metadata,
         started_at=rfc3339(run.started_at_ms),
         ended_at=rfc3339(run.at_ms) if run.ended else None,
     )

@@ -1,4 +1,4 @@
-"""`agentrt up`: sidecar and worker in one command, with servers of their own where none are named."""
+"""`agentrt up`: sidecar and worker, with servers of their own where none are named."""
 
 import os
 import secrets

@@ -40,9 +40,6 @@ class Wire:
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFault("transport", f"{error}: {error.__cause__}") from error
 
-    async def close(self) -> None:
-        await self.client.close()
-
 
 def retry_after_ms(headers: Mapping[str, str]) -> int:
     """0 where the provider names no wait, or names it as a date."""

@@ -14,12 +14,15 @@ from typing import Any
 import aiopg
 import psycopg2
 import zstandard
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import DivisionByZero, UniqueViolation
 
-from sidecar.errors import StoreDown, Taken
+from sidecar.errors import Fenced, StoreDown, Taken
 
 SQL = files("sidecar.stores") / "sql"
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
+ALONE = "SELECT pg_advisory_xact_lock(8700);"
+MIGRATION = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY);"
+Row = tuple[Any, ...]
 
 
 @cache
@@ -33,51 +36,51 @@ def sentences() -> dict[str, str]:
 class Db:
     def __init__(self, pool: aiopg.Pool) -> None:
         self.pool = pool
-        self.running: set[asyncio.Task[Any]] = set()
+        self.running: set[asyncio.Task[list[Row]]] = set()
 
     @classmethod
-    async def open(cls, dsn: str, size: int = 8) -> "Db":
-        """StoreDown when the server is away."""
+    async def open(cls, dsn: str) -> "Db":
         try:
-            pool = await aiopg.create_pool(
-                dsn, minsize=1, maxsize=size, timeout=5, enable_hstore=False, enable_json=False
-            )
+            return cls(await aiopg.create_pool(dsn, maxsize=8, timeout=5, enable_hstore=False))
         except AWAY as error:
             raise StoreDown(f"Postgres: {error}") from error
-        return cls(pool)
 
     async def close(self) -> None:
         await asyncio.gather(*self.running, return_exceptions=True)
         self.pool.terminate()
         await self.pool.wait_closed()
 
-    async def __call__(self, *names: str, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows of the last sentence; all sentences land, or none. StoreDown, Taken."""
-        task = asyncio.create_task(self.execute("".join(sentences()[name] for name in names), values))
+    async def __call__(self, name: str, /, **values: Any) -> list[Row]:
+        return await self.together([(name, values)])
+
+    async def together(self, said: list[tuple[str, dict[str, Any]]]) -> list[Row]:
+        """All sentences land, or none; the rows of the last. StoreDown, Taken, Fenced."""
+        task = asyncio.create_task(self.execute([(sentences()[name], v) for name, v in said]))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return await asyncio.shield(task)
 
-    async def execute(self, sql: str, values: dict[str, Any] | None) -> list[tuple[Any, ...]]:
+    async def execute(self, statements: list[tuple[str, Any]]) -> list[Row]:
         try:
             async with self.pool.acquire() as connection, connection.cursor() as cursor:
-                await cursor.execute(sql, values)
+                texts = [cursor.mogrify(sql, values) for sql, values in statements]
+                await cursor.execute(b"".join(texts))
                 return await cursor.fetchall() if cursor.description else []
         except UniqueViolation as error:
             raise Taken(error.diag.constraint_name) from error
+        except DivisionByZero as error:
+            raise Fenced("another owner has the run") from error
         except (*AWAY, asyncio.CancelledError) as error:
             raise StoreDown(f"Postgres: {error or 'statement timeout'}") from error
 
     async def migrate(self) -> int:
-        """Applies what is missing, each file in a transaction; the number of the newest."""
+        """Applies what is missing, each file in a transaction; how many there are."""
+        await self.execute([(ALONE, None), (MIGRATION, None)])
         steps = sorted((SQL / "migrations").iterdir(), key=lambda path: path.name)
-        alone = "SELECT pg_advisory_xact_lock(8700);"
-        made = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY);"
-        await self.execute(alone + made, None)
         for number, step in enumerate(steps, 1):
-            claim = f"{alone} INSERT INTO migration VALUES ({number});"
+            claim = f"INSERT INTO migration VALUES ({number});"
             try:
-                await self.execute(claim + step.read_text(), None)
+                await self.execute([(ALONE, None), (claim, None), (step.read_text(), None)])
             except Taken:
                 continue
         return len(steps)

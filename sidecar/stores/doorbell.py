@@ -1,14 +1,14 @@
 """The doorbell: Redis carries work and wake-ups, and may be lost at any time.
 
 A ring that does not arrive costs a second, never a result: `watch` asks Postgres once a second
-for the news of every run that somebody in this process listens to. Only commands that
+for the news of every run that somebody in this process waits for. Only commands that
 Redis >= 6.2 and Valkey share are used.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -21,68 +21,53 @@ AWAY = (RedisError, OSError, TimeoutError)
 
 class Doorbell:
     def __init__(self, url: str) -> None:
-        self.redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=3)
-        self.listeners: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.redis: Any = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=3)
+        self.rings: dict[str, asyncio.Event] = {}
 
-    @contextmanager
-    def listen(self, run: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever there may be news of the run."""
-        rung = asyncio.Event()
-        self.listeners[run].add(rung)
-        try:
-            yield rung
-        finally:
-            self.listeners[run].discard(rung)
-            if not self.listeners[run]:
-                del self.listeners[run]
+    def next_ring(self, run: str) -> asyncio.Event:
+        """Set at the next news of the run: take it, look at the run, then wait for it."""
+        return self.rings.setdefault(run, asyncio.Event())
 
     def wake(self, runs: Iterable[str]) -> None:
         for run in runs:
-            for rung in self.listeners.get(run, ()):
-                rung.set()
+            self.rings.pop(run, asyncio.Event()).set()
 
     async def ring(self, run: str) -> None:
-        """Wakes whoever listens to the run, in every process."""
+        """Wakes whoever waits for the run, in every process."""
         self.wake([run])
         with suppress(*AWAY):
             await self.redis.publish(RUNS, run)
 
     async def hear(self) -> None:
-        """Relays rings from other processes, for ever; RedisError when the connection is lost."""
-        async with self.redis.pubsub() as channel:
+        """Relays other processes' rings, for ever; RedisError when the connection is lost."""
+        async with self.redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(RUNS)
             while True:
-                message = await channel.get_message(ignore_subscribe_messages=True, timeout=1)
-                if message:
+                if message := await channel.get_message(timeout=1):
                     self.wake([message["data"].decode()])
 
     async def watch(self, db: Db) -> None:
         """The one poll a second of this process."""
-        if self.listeners:
-            self.wake(run for (run,) in await db("news", runs=list(self.listeners)))
+        if self.rings:
+            self.wake([run for (run,) in await db("news", runs=list(self.rings))])
 
     async def enqueue(self, calls: Iterable[str]) -> None:
-        """Offers tool calls (`run/call`) to the workers; the sweep offers them again if this fails."""
-        pipeline = self.redis.pipeline(transaction=False)
-        for call in calls:
-            pipeline.xadd(QUEUE, {"call": call}, maxlen=100_000, approximate=True)
+        """Offers tool calls (`run/call`) to the workers. The sweep does it again if this fails."""
         with suppress(*AWAY):
-            await pipeline.execute()
+            for call in calls:
+                await self.redis.xadd(QUEUE, {"call": call}, maxlen=100_000, approximate=True)
 
-    async def take(self, worker: str, count: int, block_ms: int) -> list[tuple[bytes, str]]:
-        """Offered calls with their message ids; RedisError when Redis is away."""
+    async def take(self, worker: str, count: int) -> list[tuple[bytes, str]]:
+        """Offered calls with their message ids, for a second at the most; RedisError."""
         try:
-            streams = await self.redis.xreadgroup(GROUP, worker, {QUEUE: ">"}, count, block_ms)
+            found = await self.redis.xreadgroup(GROUP, worker, {QUEUE: ">"}, count, 1_000)
         except ResponseError:
-            with suppress(ResponseError):
-                await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
+            await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
             return []
-        messages = streams[0][1] if streams else []
+        messages = found[0][1] if found else []
         return [(number, fields[b"call"].decode()) for number, fields in messages]
 
     async def done(self, numbers: list[bytes]) -> None:
-        pipeline = self.redis.pipeline(transaction=False)
-        pipeline.xack(QUEUE, GROUP, *numbers)
-        pipeline.xdel(QUEUE, *numbers)
         with suppress(*AWAY):
-            await pipeline.execute()
+            await self.redis.xack(QUEUE, GROUP, *numbers)
+            await self.redis.xdel(QUEUE, *numbers)

@@ -1,93 +1,81 @@
 """The run log in Postgres. A Journal is a run in the hands of its one writer."""
 
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
-from sidecar.core.events import Decided, Event, Input, ToolReturned, written
+from sidecar.core.events import Decided, Ended, Event, Input, ToolReturned, ToolsAsked, written
 from sidecar.core.parts import Part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.core.view import status
-from sidecar.errors import Fenced, Problem
+from sidecar.errors import Problem
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.telemetry import now_ms
+
+Sentence = tuple[str, dict[str, Any]]
 
 
 class Journal:
     """Events gather in memory; `flush` lands them all, or none, before the next outward effect."""
 
     def __init__(self, db: Db, owner: str, epoch: int = 0) -> None:
-        self.db, self.owner, self.epoch = db, owner, epoch
-        self.row: dict[str, Any] = {}
-        self.flushed = 0
+        self.db, self.owner, self.epoch, self.flushed = db, owner, epoch, 0
         self.events: list[Event] = []
         self.parts: dict[str, Part] = {}
         self.stored: dict[str, Part] = {}
+        self.opening: list[Sentence] = []
+        self.beside: list[Sentence] = []
         self.folded: Run | None = None
-        self.inbox: list[str] = []
 
     @property
     def run(self) -> Run:
         assert self.folded
         return self.folded
 
-    def write(self, said: Input | Decided, parts: Iterable[Part] = (), run: str = "") -> Run:
+    def write(self, said: Input | Decided, parts: Iterable[Part] = (), run: str = "") -> None:
         """`run` names a run that starts with this event."""
         name, seq, before = (run, 1, "") if run else (self.run.id, self.run.seq + 1, self.run.hash)
-        event = written(before, name, seq, now_ms(), said)
-        self.events.append(event)
+        self.events.append(written(before, name, seq, now_ms(), said))
         self.parts |= {one.name: one for one in parts if one.name not in self.stored}
-        self.folded = fold(self.folded, event, ChainMap(self.parts, self.stored))
-        return self.folded
+        self.folded = fold(self.folded, self.events[-1], ChainMap(self.parts, self.stored))
+        if isinstance(said, ToolReturned):
+            self.beside.append(("folded", {"run": name, "call": said.call}))
+        if isinstance(said, Ended):
+            self.beside.append(("forget", {"run": name}))
+        if isinstance(said, ToolsAsked):
+            self.beside += [("ask", asked) for asked in self.asked(said)]
+
+    def asked(self, said: ToolsAsked) -> Iterable[dict[str, Any]]:
+        run = self.run
+        effects = {contract.ref: contract.side_effects for contract in run.setup.contracts}
+        row = {"run": run.id, "customer": run.started.customer, "setup": run.started.parts["setup"]}
+        for call in said.calls:
+            yield row | dict(call) | {"side_effects": effects.get(call.contract, "none")}
 
     async def flush(self) -> None:
         """Fenced when another owner has the run; Taken when a new run's keys are in use."""
-        events, run = self.events, self.run
-        if not events:
+        run, customer = self.run, self.run.started.customer
+        if not self.events:
             return
-        names = ("append",) if self.flushed else ("start", "append")
-        if not await self.db(*names, **self.row, **self.moment(run, events)):
-            raise Fenced(run.id)
+        end = run.ended.parts.get("conversation", "") if run.ended else ""
+        fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
+        fit |= {"head": run.seq, "hash": run.hash, "status": status(run), "end": end}
+        events = [asdict(event) | {"body": packed(event.body)} for event in self.events]
+        parts = [asdict(one) | {"body": packed(one.body)} for one in self.parts.values()]
+        rows = [("event", event) for event in events]
+        rows += [("part", one | {"customer": customer}) for one in parts]
+        await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])
         self.stored |= self.parts
-        self.events, self.parts, self.inbox, self.flushed = [], {}, [], run.seq
-
-    def moment(self, run: Run, events: Sequence[Event]) -> dict[str, Any]:
-        """Everything of one commit, as columns."""
-        said = [event.said() for event in events]
-        parts = list(self.parts.values())
-        new = [step for step in run.steps if int(step.asked.id.split(".")[0]) > self.flushed]
-        effects = {f"{c.name}@{c.version}": c.side_effects for c in run.setup.contracts}
-        return {
-            "run": run.id,
-            "owner": self.owner,
-            "epoch": self.epoch,
-            "head": self.flushed,
-            "hash": run.hash,
-            "status": status(run),
-            "conversation_end": run.ended.parts.get("conversation", "") if run.ended else "",
-            "seqs": [event.seq for event in events],
-            "ats": [event.at_ms for event in events],
-            "kinds": [event.kind for event in events],
-            "bodies": [packed(event.body) for event in events],
-            "hashes": [event.hash for event in events],
-            "names": [part.name for part in parts],
-            "previous": [part.previous for part in parts],
-            "part_bodies": [packed(part.body) for part in parts],
-            "setup": run.started.parts["setup"],
-            "calls": [step.asked.id for step in new],
-            "contracts": [step.asked.contract for step in new],
-            "arguments": [step.asked.arguments for step in new],
-            "keys": [step.asked.idempotency_key for step in new],
-            "effects": [effects.get(step.asked.contract, "none") for step in new],
-            "returned": [one.call for one in said if isinstance(one, ToolReturned)],
-            "inbox": self.inbox,
-        }
+        self.events, self.parts, self.opening, self.beside = [], {}, [], []
+        self.flushed = run.seq
 
 
 async def parts(db: Db, customer: str, names: list[str]) -> dict[str, Part]:
+    """The named parts, and all that come before them."""
     rows = await db("parts", customer=customer, names=names)
     return {name: Part(name, previous, unpacked(body)) for name, previous, body in rows}
 
@@ -97,29 +85,17 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
     rows = await db("run_row", run=run, customer=customer)
     if not rows:
         raise Problem("not_found", f"there is no run {run}", field="run")
-    (_, owned_by, _, end, _, _), *_ = rows
+    ((customer, end),) = rows
     found = await db("events", run=run)
-    events = [
-        Event(run, seq, at_ms, kind, unpacked(body), hash) for seq, at_ms, kind, body, hash in found
-    ]
-    names = {
-        name for event in events for name in orjson.loads(event.body).get("parts", {}).values()
-    }
-    return Bundle(events, await parts(db, owned_by, sorted(names)), end)
-
-
-def folded(log: Bundle) -> Run:
-    run: Run | None = None
-    for event in log.events:
-        run = fold(run, event, log.parts)
-    assert run
-    return run
+    events = [Event(run, *head, unpacked(body), seal) for *head, body, seal in found]
+    names = [n for event in events for n in orjson.loads(event.body).get("parts", {}).values()]
+    return Bundle(events, await parts(db, customer, names), end)
 
 
 async def opened(db: Db, owner: str, epoch: int, run: str) -> Journal:
     """A run's journal, as far as its log goes."""
     log, journal = await bundle(db, run, "*"), Journal(db, owner, epoch)
-    journal.stored, journal.folded, journal.flushed = dict(log.parts), folded(log), len(log.events)
+    journal.stored, journal.folded, journal.flushed = dict(log.parts), log.run(), len(log.events)
     return journal
 
 

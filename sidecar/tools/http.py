@@ -6,16 +6,14 @@ import hmac
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import orjson
 
 from sidecar.core.documents import Contract
-from sidecar.core.schema import parse
 from sidecar.errors import ToolFault
 
-RESULT_BYTES = 1_048_576
+RESULT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,13 @@ class Call:
     idempotency_key: str
 
 
+def hmac_sha256(key: str, message: bytes) -> str:
+    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
+
+
 def signing_secret(root: str, tool: str) -> str:
-    """Derived, so that it rests nowhere: who holds AGENTRT_SECRET and the name can sign."""
-    return hmac.new(root.encode(), f"tool:{tool}".encode(), hashlib.sha256).hexdigest()
-
-
-def signature(secret: str, body: bytes, at_s: int) -> str:
-    mac = hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256)
-    return f"t={at_s},v1={mac.hexdigest()}"
+    """Derived, so that it rests nowhere: it changes with AGENTRT_SECRET alone."""
+    return hmac_sha256(root, f"tool:{tool}".encode())
 
 
 class HttpTool:
@@ -46,63 +43,50 @@ class HttpTool:
 
     async def __call__(self, call: Call) -> Any:
         """The parsed result, not yet validated. ToolFault names what went wrong."""
-        contract, config = call.contract, call.contract.config
-        url, headers, body = self.request(call)
-        query = {k: str(v) for k, v in call.arguments.items()} if config.method == "GET" else None
+        url, timeout_s = call.contract.config.url, call.contract.timeout_s
+        body, headers = self.request(call)
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        options = {"headers": headers, "timeout": timeout, "allow_redirects": False}
         try:
-            async with self.session.request(
-                config.method,
-                url,
-                params=query,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=contract.timeout_s),
-            ) as answer:
+            async with self.session.post(url, data=body, **options) as answer:
                 return result(answer.status, await capped(answer.content))
         except aiohttp.ClientConnectorError as error:
             raise ToolFault("tool_unreachable", f"{url}: {error.os_error}", again=True) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            detail = f"{url}: {error or f'no answer within {contract.timeout_s} s'}"
+        except TimeoutError as error:
+            detail = f"{url} did not answer within {timeout_s} s"
             raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
+        except aiohttp.ClientError as error:
+            raise ToolFault("tool_failed", f"{url}: {error}", again=True, in_doubt=True) from error
 
-    def request(self, call: Call) -> tuple[str, dict[str, str], bytes | None]:
-        config = call.contract.config
+    def request(self, call: Call) -> tuple[bytes, dict[str, str]]:
         headers = {"Idempotency-Key": call.idempotency_key, "Accept-Encoding": "identity"}
-        url = config.url
-        for name, value in call.arguments.items():
-            url = url.replace(f"{{{name}}}", quote(str(value), safe=""))
-        if config.method == "GET":
-            return url, headers, None
         headers["Content-Type"] = "application/json"
-        if not config.envelope:
-            return url, headers, orjson.dumps(call.arguments)
+        if not call.contract.config.envelope:
+            return orjson.dumps(call.arguments), headers
         told = {"run": call.run, "call": call.call, "tool": call.contract.name}
-        body = orjson.dumps({**told, "arguments": call.arguments, "customer": call.customer})
-        secret = signing_secret(self.secret, call.contract.name)
-        headers["AgentRT-Signature"] = signature(secret, body, int(time.time()))
-        return url, headers, body
+        body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
+        at_s, secret = int(time.time()), signing_secret(self.secret, call.contract.name)
+        signature = hmac_sha256(secret, f"{at_s}.".encode() + body)
+        return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
 
 
 async def capped(stream: aiohttp.StreamReader) -> bytes:
     try:
-        return await stream.readexactly(RESULT_BYTES + 1)
+        await stream.readexactly(RESULT_BYTES + 1)
     except asyncio.IncompleteReadError as end:
         return end.partial
+    raise ToolFault("result_invalid", f"the answer is larger than {RESULT_BYTES} bytes")
 
 
 def result(status: int, raw: bytes) -> Any:
-    if len(raw) > RESULT_BYTES:
-        raise ToolFault("result_invalid", f"the answer is larger than {RESULT_BYTES} bytes")
-    if status >= 400:
-        again = status in (429, 502, 503, 504)
+    if not 200 <= status < 300:
         text = raw[:500].decode(errors="replace")
-        raise ToolFault("tool_failed", f"HTTP {status}: {text}", again=again)
+        raise ToolFault("tool_failed", f"HTTP {status}: {text}", again=status in (429, 502, 503))
     try:
-        found = parse(raw)
+        found = orjson.loads(raw)
     except ValueError as error:
         raise ToolFault("result_invalid", f"the answer is not JSON: {error}") from error
-    if isinstance(found, dict) and found.keys() == {"error"} and isinstance(found["error"], dict):
-        error = found["error"]
-        raise ToolFault(str(error.get("code", "tool_failed")), str(error.get("message", "")))
+    match found:
+        case {"error": {"code": str(code), "message": str(message)}, **rest} if not rest:
+            raise ToolFault(code, message)
     return found

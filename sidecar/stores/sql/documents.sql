@@ -1,7 +1,6 @@
--- name: newest
-SELECT version, signature, body, retired FROM document
-WHERE kind = %(kind)s AND name = %(name)s AND (%(version)s IN (0, version))
-ORDER BY version DESC LIMIT 1;
+-- name: versions
+SELECT version, body, retired FROM document WHERE kind = %(kind)s AND name = %(name)s
+ORDER BY version DESC;
 
 -- name: listed
 SELECT * FROM (
@@ -10,9 +9,15 @@ SELECT * FROM (
 WHERE NOT retired;
 
 -- name: put
--- A new version; under the same signature, the same version again.
+-- The version asked for; without one, the newest under the same signature, else the next.
 INSERT INTO document (kind, name, version, signature, body)
-VALUES (%(kind)s, %(name)s, %(version)s, %(signature)s, %(body)s)
+SELECT %(kind)s, %(name)s, CASE
+    WHEN %(version)s > 0 THEN %(version)s
+    WHEN newest.signature = %(signature)s THEN newest.version
+    ELSE coalesce(newest.version, 0) + 1 END, %(signature)s, %(body)s
+FROM (SELECT) always LEFT JOIN (
+  SELECT version, signature FROM document WHERE kind = %(kind)s AND name = %(name)s
+  ORDER BY version DESC LIMIT 1) newest ON true
 ON CONFLICT (kind, name, version) DO UPDATE SET body = excluded.body, retired = false
 WHERE document.signature = excluded.signature
 RETURNING version;

@@ -24,43 +24,45 @@ INSERT INTO run (run, customer, conversation, turn, agent, key, body_sha256, own
 VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(key)s, %(body_sha256)s,
   %(owner)s);
 
--- name: append
--- One run's events with all that belongs to the same moment, or nothing when the writer is fenced.
+-- name: fit
+-- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
 WITH fit AS (
-  UPDATE run SET head = head + cardinality(%(kinds)s::text[]), hash = %(hash)s, status = %(status)s,
-    conversation_end = %(conversation_end)s
-  WHERE run = %(run)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(head)s
-  RETURNING run, customer),
-events AS (
-  INSERT INTO event
-  SELECT fit.run, new.* FROM fit, unnest(%(seqs)s::int[], %(ats)s::bigint[],
-    %(kinds)s::text[], %(bodies)s::bytea[], %(hashes)s::text[]) new),
-parts AS (
-  INSERT INTO part
-  SELECT fit.customer, new.* FROM fit, unnest(%(names)s::text[], %(previous)s::text[],
-    %(part_bodies)s::bytea[]) new
-  ON CONFLICT DO NOTHING),
-asked AS (
-  INSERT INTO tool_call
-    (run, customer, setup, call, contract, arguments, idempotency_key, side_effects)
-  SELECT fit.run, fit.customer, %(setup)s, new.*
-  FROM fit, unnest(%(calls)s::text[], %(contracts)s::text[], %(arguments)s::text[],
-    %(keys)s::text[], %(effects)s::text[]) new),
-folded AS (
-  DELETE FROM tool_call USING fit
-  WHERE tool_call.run = fit.run AND call = ANY (%(returned)s::text[])),
-heard AS (
-  UPDATE inbox SET folded = true FROM fit WHERE inbox.run = fit.run AND key = ANY (%(inbox)s::text[]))
-SELECT run::text FROM fit;
+  UPDATE run SET head = %(head)s, hash = %(hash)s, status = %(status)s, conversation_end = %(end)s
+  WHERE run = %(run)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(before)s
+  RETURNING run)
+SELECT 1 / count(*) FROM fit;
+
+-- name: event
+INSERT INTO event VALUES (%(run)s, %(seq)s, %(at_ms)s, %(kind)s, %(body)s, %(hash)s);
+
+-- name: part
+INSERT INTO part VALUES (%(customer)s, %(name)s, %(previous)s, %(body)s) ON CONFLICT DO NOTHING;
+
+-- name: ask
+-- The row is the call's truth until its result is in the log.
+INSERT INTO tool_call (run, call, customer, setup, contract, arguments, idempotency_key,
+  side_effects)
+VALUES (%(run)s, %(id)s, %(customer)s, %(setup)s, %(contract)s, %(arguments)s,
+  %(idempotency_key)s, %(side_effects)s);
+
+-- name: folded
+DELETE FROM tool_call WHERE run = %(run)s AND call = %(call)s;
+
+-- name: forget
+-- A run that ended waits for no tool.
+DELETE FROM tool_call WHERE run = %(run)s;
+
+-- name: heard
+UPDATE inbox SET folded = true WHERE run = %(run)s AND key = %(key)s;
 
 -- name: run_row
-SELECT run::text, customer, epoch, hash, body_sha256, status FROM run
+SELECT customer, hash FROM run
 WHERE run = %(run)s AND (customer = %(customer)s OR %(customer)s = '*');
 
 -- name: run_of_key
 SELECT run::text, body_sha256 FROM run WHERE customer = %(customer)s AND key = %(key)s;
 
--- name: run_of_conversation
+-- name: running_turn
 SELECT run::text FROM run WHERE customer = %(customer)s AND conversation = %(conversation)s
   AND status IN ('running', 'waiting');
 
@@ -75,7 +77,7 @@ SELECT run::text FROM run
 WHERE (customer = %(customer)s OR %(customer)s = '*')
   AND (%(agent)s = '' OR split_part(agent, '@', 1) = %(agent)s)
   AND (%(status)s = '' OR status = %(status)s)
-  AND (%(cursor)s = '' OR run < %(cursor)s::uuid)
+  AND run < %(cursor)s::uuid
 ORDER BY run DESC LIMIT %(limit)s;
 
 -- name: events
@@ -96,7 +98,7 @@ INSERT INTO inbox (run, key, kind, body) VALUES (%(run)s, %(key)s, %(kind)s, %(b
 ON CONFLICT DO NOTHING;
 
 -- name: told
-SELECT key, kind, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
+SELECT key, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
 
 -- name: news
 -- Which of these runs have rested, or have a result or a word that their owner has not folded.

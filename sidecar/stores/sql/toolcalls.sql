@@ -15,9 +15,8 @@ UPDATE tool_call SET lease_until = now() + %(lease_s)s * interval '1 second'
 WHERE worker = %(worker)s AND state = 'running';
 
 -- name: finish
--- The result, unless the call was taken from this worker in the meantime.
-UPDATE tool_call SET state = %(state)s, result = %(result)s, error_code = %(error_code)s,
-  error_message = %(error_message)s, latency_ms = %(latency_ms)s
+-- What the call returned, unless it was taken from this worker in the meantime.
+UPDATE tool_call SET state = %(state)s, said = %(said)s, result = %(result)s
 WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
   AND state = 'running';
 
@@ -29,18 +28,14 @@ WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(
   AND state = 'running';
 
 -- name: results
-SELECT call, state, attempt, coalesce(worker::text, ''), result, error_code, error_message,
-  latency_ms
-FROM tool_call WHERE run = %(run)s AND state IN ('done', 'unknown') ORDER BY call;
+SELECT call, attempt, said, result FROM tool_call
+WHERE run = %(run)s AND state IN ('done', 'unknown') ORDER BY call;
 
 -- name: sweep
 -- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due.
 UPDATE tool_call SET rung_at = now(), state = CASE
-    WHEN state = 'running' AND side_effects = 'once' THEN 'unknown'
-    WHEN attempt >= %(attempts)s THEN 'done'
-    ELSE 'pending' END,
-  error_code = CASE WHEN attempt >= %(attempts)s THEN 'worker_lost' END,
-  error_message = CASE WHEN attempt >= %(attempts)s THEN 'every worker that ran it died' END
+    WHEN state = 'running' AND side_effects = 'once' OR attempt >= %(attempts)s THEN 'unknown'
+    ELSE 'pending' END
 WHERE (run, call) IN (
   SELECT run, call FROM tool_call
   WHERE (state = 'running' AND lease_until < now())

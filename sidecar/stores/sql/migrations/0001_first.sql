@@ -63,7 +63,8 @@ CREATE TABLE document (
   PRIMARY KEY (kind, name, version)
 );
 
--- A tool call from asked to folded; the log keeps it afterwards. `attempt` is also the fence.
+-- A tool call from asked to folded; the log keeps it afterwards. `attempt` is also the fence;
+-- `said` is what the worker has to say, as the body of a tool_returned event.
 CREATE TABLE tool_call (
   run uuid NOT NULL REFERENCES run,
   call text NOT NULL,
@@ -81,10 +82,8 @@ CREATE TABLE tool_call (
   not_before timestamptz NOT NULL DEFAULT now(),
   rung_at timestamptz NOT NULL DEFAULT now(),
   asked_at timestamptz NOT NULL DEFAULT now(),
+  said text,
   result bytea,
-  error_code text,
-  error_message text,
-  latency_ms int NOT NULL DEFAULT 0,
   PRIMARY KEY (run, call)
 ) WITH (fillfactor = 70);
 CREATE INDEX tool_call_due ON tool_call (state, not_before);
