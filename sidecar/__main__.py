@@ -6,6 +6,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Coroutine
+from importlib import import_module
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from sidecar import settings
 from sidecar.api.door import App, application
-from sidecar.api.routes import ROUTES, described
+from sidecar.api.routes import ROUTES
 from sidecar.errors import Misconfigured, StoreDown
 from sidecar.loop import Loop
 from sidecar.providers.wire import Wire
@@ -37,7 +38,7 @@ async def serve(given: Settings, db: Db, name: str) -> None:
     doorbell = Doorbell(given.redis_url)
     loop = Loop(db, doorbell, wires, name)
     await loop.beat()
-    app = App(loop, given.key, given.secret, described())
+    app = App(loop, given.key, given.secret)
     runner = web.AppRunner(application(app, ROUTES), access_log=None, keepalive_timeout=75)
     await runner.setup()
     try:
@@ -84,6 +85,7 @@ async def migrate(given: Settings, db: Db, name: str) -> None:
     """What `serve` and `work` do first, alone."""
 
 
+EXTRAS = {"up": "sidecar.extras.up"}
 COMMANDS = {"serve": serve, "work": work, "migrate": migrate}
 
 
@@ -97,15 +99,13 @@ async def run(command: str, given: Settings) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="agentrt", description=__doc__)
-    parser.add_argument("command", choices=["up", *COMMANDS])
+    parser.add_argument("command", choices=[*EXTRAS, *COMMANDS])
     command = parser.parse_args().command
     try:
         given = settings.read()
         to_stderr(given.log_level)
-        if command == "up":
-            from sidecar.extras import up
-
-            up.run(given)
+        if command in EXTRAS:
+            import_module(EXTRAS[command]).run(given)
         else:
             asyncio.run(run(command, given))
     except (Misconfigured, StoreDown) as error:

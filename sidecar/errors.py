@@ -10,35 +10,19 @@ Fault
 └── ToolFault      the tool's: becomes the call's error, shown to the model
 """
 
-STATUS_OF = {
-    "bad_request": 400,
-    "unauthorized": 401,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "conversation_busy": 409,
-    "version_conflict": 409,
-    "too_large": 413,
-    "validation": 422,
-    "idempotency_mismatch": 422,
-    "internal": 500,
-    "store_down": 503,
-}
-
 
 class Fault(Exception):
     """The root. `str()` names the thing that failed."""
 
 
 class Problem(Fault):
-    """`code` is a key of STATUS_OF."""
+    """`document` is what HTTP answers; an empty field or remedy is left out."""
 
-    def __init__(self, code: str, detail: str, *, field: str = "", remedy: str = "") -> None:
+    def __init__(self, status: int, code: str, detail: str, **more: str) -> None:
         super().__init__(detail)
-        self.status = STATUS_OF[code]
-        head = {"type": f"urn:agentrt:{code}", "code": code, "status": self.status}
-        head["title"] = code.replace("_", " ").capitalize()
-        found = {"detail": detail, "field": field, "remedy": remedy}
-        self.document = head | {key: value for key, value in found.items() if value}
+        head = {"type": f"urn:agentrt:{code}", "code": code, "status": status, "detail": detail}
+        title = code.replace("_", " ").capitalize()
+        self.status, self.document = status, head | {"title": title} | more
 
 
 class Misconfigured(Fault):

@@ -1,8 +1,8 @@
 """Decide, write, do, again: drives the runs that this process owns."""
 
 import asyncio
-import time
 from collections.abc import Mapping
+from typing import Any
 
 from sidecar.core.answer import check
 from sidecar.core.events import (
@@ -81,7 +81,7 @@ class Loop:
         run, rung = journal.run, self.doorbell.next_ring(journal.run.id)
         if isinstance(run.last, Called):
             lost = ModelFault("lost", "its process went away before the answer")
-            journal.write(*failed(run, lost, 0))
+            journal.write(*failed(run, lost, call=run.last.call, latency_ms=0))
         if journal.flushed:
             self.doorbell.wake([run.id])
         while not journal.run.ended:
@@ -129,13 +129,13 @@ class Loop:
         if not isinstance(said, Called):
             return
         await journal.flush()
-        run, start = journal.run, time.monotonic()
-        left_s = (deadline_ms(run) - now_ms()) / 1_000
+        run, start_ms, write = journal.run, now_ms(), journal.write
+        left_s = max(0.1, (deadline_ms(run) - start_ms) / 1_000)
         try:
-            raw = await self.wires[said.provider].send(body, max(0.1, min(ATTEMPT_S, left_s)))
-            journal.write(*replied(run, raw, since_ms(start)))
+            raw = await self.wires[said.provider].send(body, min(ATTEMPT_S, left_s))
+            write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
         except ModelFault as fault:
-            journal.write(*failed(run, fault, since_ms(start)))
+            write(*failed(run, fault, call=said.call, latency_ms=now_ms() - start_ms))
 
 
 async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
@@ -145,49 +145,34 @@ async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
     waiting.cancel()
 
 
-def since_ms(start: float) -> int:
-    return int((time.monotonic() - start) * 1_000)
-
-
 def deadline_ms(run: Run) -> int:
     """The turn's time limit runs only while it runs; a person has longer."""
     return run.at_ms + EXPIRES_MS if status(run) == "waiting" else run.started.deadline_ms
 
 
-def replied(run: Run, raw: bytes, latency_ms: int) -> tuple[Replied, list[Part]]:
+def replied(run: Run, raw: bytes, **told: Any) -> tuple[Replied, list[Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
     reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
     assert run.called and row
-    schema = run.setup.agent.output_schema
-    answer, flaws = check(reply.text, schema) if reply.outcome == "ok" else (None, ())
+    if reply.outcome == "ok":
+        told["answer"], told["flaws"] = check(reply.text, run.setup.agent.output_schema)
     cost = cost_micros(row, reply.usage) if reply.usage else run.called.worst_case_micros
-    told = {"call": run.called.call, "reply": reply, "answer": answer, "flaws": flaws}
-    said = Replied(**told, cost_micros=cost, latency_ms=latency_ms, parts={"raw": kept.name})
-    return said, [kept]
+    return Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
 
 
-def failed(run: Run, fault: ModelFault, latency_ms: int) -> tuple[ModelFailed, list[Part]]:
+def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[ModelFailed, list[Part]]:
+    """What could have been billed is taken as billed."""
     assert run.called
-    kept = part(fault.raw)
-    said = ModelFailed(
-        call=run.called.call,
-        error=fault.kind,
-        detail=str(fault)[:2_000],
-        retry_after_ms=fault.after_ms,
-        cost_micros=run.called.worst_case_micros if fault.kind in UNSETTLED else 0,
-        latency_ms=latency_ms,
-        parts={"raw": kept.name},
-    )
-    return said, [kept]
+    kept, worst = part(fault.raw), run.called.worst_case_micros
+    told |= {"error": fault.kind, "detail": str(fault)[:2_000], "retry_after_ms": fault.after_ms}
+    told |= {"cost_micros": worst if fault.kind in UNSETTLED else 0, "parts": {"raw": kept.name}}
+    return ModelFailed(**told), [kept]
 
 
-def returned(
-    call: str, attempt: int, said: str | None, result: memoryview | None
-) -> tuple[ToolReturned, list[Part]]:
+def returned(call: str, attempts: int, said: str | None, result: Any) -> tuple[Any, list[Part]]:
     """What the worker has to say; when it died with the call in doubt, that."""
-    if said and result:
+    if said:
         told = ToolReturned.model_validate_json(said)
         return told, [part(unpacked(result))] if told.parts else []
     doubt = Failure(code="unknown", message="its worker went away; it may have taken effect")
-    nobody = {"latency_ms": 0, "worker": "", "parts": {}}
-    return ToolReturned(call=call, error=doubt, attempts=attempt, **nobody), []
+    return ToolReturned(call=call, error=doubt, attempts=attempts), []

@@ -31,4 +31,5 @@ def read() -> Settings:
     given: dict[str, Any] = {k: os.environ[name] for k, name in names.items() if os.getenv(name)}
     if not given.get("port", "0").isdecimal():
         raise Misconfigured("AGENTRT_PORT is no number", remedy="Set it to a free port")
-    return Settings(**given | {"port": int(given.get("port", 8700))})
+    given["port"] = int(given.get("port", 8700))
+    return Settings(**given)

@@ -59,21 +59,20 @@ class Worker:
         except ToolFault as raised:
             fault = raised
         claimed = {"run": run, "call": name, "worker": self.name, "attempt": attempt}
-        doubt = bool(fault and fault.in_doubt and contract and contract.side_effects == "once")
+        doubt = fault and fault.in_doubt and contract and contract.side_effects == "once"
         if fault and fault.again and not doubt and contract and attempt <= contract.retries:
             delay_ms = int(500 * 2**attempt * random.uniform(0.5, 1.5))
             await self.db("put_back", **claimed, delay_ms=delay_ms)
             return
-        said = ToolReturned(
-            call=name,
-            error=failure(fault, doubt) if fault else None,
-            attempts=attempt,
-            latency_ms=int((time.monotonic() - start) * 1_000),
-            worker=self.name,
-            parts={} if fault else {"result": part(result).name},
-        )
-        told = {"said": said.model_dump_json(), "result": packed(result)}
-        await self.db("finish", **claimed, **told, state="unknown" if doubt else "done")
+        took = {"attempts": attempt, "latency_ms": int((time.monotonic() - start) * 1_000)}
+        if fault:
+            code = "unknown" if doubt else fault.code
+            took["error"] = Failure(code=code, message=str(fault)[:2_000])
+        else:
+            took["parts"] = {"result": part(result).name}
+        said = ToolReturned(call=name, worker=self.name, **took).model_dump_json()
+        told = {"said": said, "result": packed(result), "state": "unknown" if doubt else "done"}
+        await self.db("finish", **claimed, **told)
         await self.doorbell.ring(run)
 
     async def result(self, call: Call) -> Any:
@@ -82,10 +81,6 @@ class Worker:
             detail = f"the answer breaks the contract at {flaw.path or '/'}: {flaw.rule}"
             raise ToolFault("result_invalid", f"{detail} {flaw.expected}")
         return value
-
-
-def failure(fault: ToolFault, doubt: bool) -> Failure:
-    return Failure(code="unknown" if doubt else fault.code, message=str(fault)[:2_000])
 
 
 def checked(contract: Contract | None, text: str) -> tuple[Contract, dict[str, Any]]:

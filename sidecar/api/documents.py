@@ -37,7 +37,7 @@ class Doors(Generic[Kind]):
         name, given = ask.path["name"], ask.body
         if not NAME.fullmatch(name):
             remedy = "A letter or _, then letters, digits, _ and -; 64 at the most."
-            raise Problem("validation", f"{name!r} is no name", field="name", remedy=remedy)
+            raise Problem(422, "validation", f"{name!r} is no name", field="name", remedy=remedy)
         for field in ("input_schema", "output_schema"):
             if getattr(given, field, None) is not None:
                 check_schema(getattr(given, field), field)

@@ -16,7 +16,6 @@ from sidecar.loop import Loop
 from sidecar.telemetry import log, settled
 
 BODY_BYTES = 4 << 20
-OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,6 @@ class App:
     loop: Loop
     key: str
     secret: str
-    description: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def customer_of(app: App, headers: Mapping[str, str]) -> str:
     known = scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), app.key.encode())
     if key and app.key and not known:
         remedy = "Send Authorization: Bearer <key>; `make up` keeps its key in .agentrt/key."
-        raise Problem("unauthorized", "the key is not known", remedy=remedy)
+        raise Problem(401, "unauthorized", "the key is not known", remedy=remedy)
     return "*" if known or not app.key else ""
 
 
@@ -75,18 +73,18 @@ def validated(model: type[Value], given: Any) -> Any:
         first, *more = error.errors(include_url=False, include_input=False)
         field = ".".join(map(str, first["loc"])) or "body"
         rest = f" (and {len(more)} more)" if more else ""
-        raise Problem("validation", f"{field}: {first['msg']}{rest}", field=field) from error
+        raise Problem(422, "validation", f"{field}: {first['msg']}{rest}", field=field) from error
 
 
 async def answer(app: App, route: Route, request: web.Request) -> web.Response:
     customer = customer_of(app, request.headers)
     if not customer and not route.is_open:
         remedy = "Send the header Authorization: Bearer <key>."
-        raise Problem("unauthorized", "this call needs a key", remedy=remedy)
+        raise Problem(401, "unauthorized", "this call needs a key", remedy=remedy)
     try:
         body = validated(route.takes, orjson.loads(await request.read() or b"{}"))
     except orjson.JSONDecodeError as error:
-        raise Problem("bad_request", f"the body is not JSON: {error}", field="body") from error
+        raise Problem(400, "bad_request", f"the body is not JSON: {error}", field="body") from error
     query = validated(route.query, dict(request.query))
     ask = Ask(app, customer, request.match_info, query, body, request.headers)
     return reply(*await route.function(ask))
@@ -103,13 +101,16 @@ def problem(error: BaseException, path: str) -> Problem:
         case Problem():
             return error
         case web.HTTPException():
-            return Problem(OF_STATUS.get(error.status, "bad_request"), f"{path}: {error.reason}")
+            code = error.reason.lower().replace(" ", "_")
+            return Problem(error.status, code, f"{path}: {error.reason}")
         case StoreDown():
             log.error("a store is down", exc_info=error)
-            return Problem("store_down", "a store is away", remedy="Try again in a few seconds.")
+            return Problem(
+                503, "store_down", "a store is away", remedy="Try again in a few seconds."
+            )
         case _:
             log.error("%s broke", path, exc_info=error)
-            return Problem("internal", "agentrt broke here", remedy="Its log says more.")
+            return Problem(500, "internal", "agentrt broke here", remedy="Its log says more.")
 
 
 @web.middleware

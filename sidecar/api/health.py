@@ -1,5 +1,6 @@
 """What the engineer on call looks at first."""
 
+from importlib.metadata import version
 from typing import Any
 
 from sidecar.api.door import Ask
@@ -7,7 +8,7 @@ from sidecar.errors import StoreDown
 from sidecar.loop import ENCODERS
 from sidecar.stores.doorbell import AWAY
 
-VERSION = "0.1.0"
+VERSION = version("agentrt")
 
 
 async def get_live(_: Ask) -> tuple[int, Any]:
@@ -36,7 +37,3 @@ async def get_health(ask: Ask) -> tuple[int, Any]:
         shown |= {"version": VERSION, "stores": stores, "workers": counted[2], "queue": queue}
         shown |= {"providers": providers, "runs": len(loop.driven)}
     return 200 if up == "up" else 503, shown
-
-
-async def get_openapi(ask: Ask) -> tuple[int, Any]:
-    return 200, ask.app.description

@@ -1,16 +1,20 @@
-"""The table of every HTTP call, and the API's own description made from it."""
+"""The table of every HTTP call."""
 
-import re
+from importlib import import_module
 from typing import Any
-
-from pydantic.json_schema import models_json_schema
 
 from sidecar.api import health, turns
 from sidecar.api.documents import Doors, get_models
-from sidecar.api.door import Nothing, Route
+from sidecar.api.door import Ask, Route
 from sidecar.core.documents import Agent, Contract
 from sidecar.core.replay import Verdict
 from sidecar.core.view import RunView
+
+
+async def get_openapi(_: Ask) -> tuple[int, Any]:
+    described = import_module("sidecar.extras.openapi").described
+    return 200, described(ROUTES, health.VERSION)
+
 
 AGENTS, TOOLS = Doors(Agent), Doors(Contract)
 RUN, AGENT, TOOL = "/v1/runs/{run}", "/v1/agents/{name}", "/v1/tools/{name}"
@@ -32,37 +36,5 @@ ROUTES = [
     Route("GET", "/v1/models", get_models),
     Route("GET", "/health", health.get_health, is_open=True),
     Route("GET", "/health/live", health.get_live, is_open=True),
-    Route("GET", "/openapi.json", health.get_openapi, is_open=True),
+    Route("GET", "/openapi.json", get_openapi, is_open=True),
 ]
-
-
-def described() -> dict[str, Any]:
-    """OpenAPI 3.1."""
-    models = {model for route in ROUTES for model in (route.gives, route.takes) if model}
-    ordered = sorted(models, key=lambda model: model.__name__)
-    refs, definitions = models_json_schema(
-        [(model, "serialization") for model in ordered],
-        ref_template="#/components/schemas/{model}",
-    )
-    paths: dict[str, Any] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, refs)
-    keys = {"key": {"type": "http", "scheme": "bearer"}}
-    components = {"schemas": definitions["$defs"], "securitySchemes": keys}
-    info = {"title": "agentrt", "version": health.VERSION}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
-
-
-def operation(route: Route, refs: Any) -> dict[str, Any]:
-    def content(model: Any) -> dict[str, Any]:
-        schema = refs[model, "serialization"] if model else {}
-        return {"content": {"application/json": {"schema": schema}}}
-
-    asked = route.query.model_json_schema().get("properties", {})
-    inside = [{"name": n, "in": "query", "schema": schema} for n, schema in asked.items()]
-    for name in re.findall(r"{(\w+)}", route.path):
-        inside.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
-    responses = {"200": {"description": "done"} | content(route.gives)}
-    told = {"parameters": inside, "responses": responses}
-    told |= {"requestBody": content(route.takes)} if route.takes is not Nothing else {}
-    return told | {"security": [] if route.is_open else [{"key": []}]}

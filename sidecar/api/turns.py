@@ -14,7 +14,7 @@ from sidecar.core.documents import Agent, Contract, JsonSchema, ModelRef, Second
 from sidecar.core.events import Started
 from sidecar.core.messages import Content, Value
 from sidecar.core.parts import part
-from sidecar.core.replay import Verdict, verdict
+from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.route import row_of
 from sidecar.core.schema import check_schema
 from sidecar.core.view import RunView, view
@@ -87,7 +87,9 @@ async def setup_of(db: Db, body: TurnRequest) -> Setup:
     for ref in agent.models:
         if row_of(models, policy.aliases.get(ref, ref)) is None:
             remedy = "GET /v1/models lists what there is."
-            raise Problem("not_found", f"there is no model {ref}", field="model", remedy=remedy)
+            raise Problem(
+                404, "not_found", f"there is no model {ref}", field="model", remedy=remedy
+            )
     contracts = [await documents.get(db, Contract, ref) for ref in agent.tools]
     return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
 
@@ -95,7 +97,7 @@ async def setup_of(db: Db, body: TurnRequest) -> Setup:
 async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Journal:
     """A journal that holds the new run's first event, not yet written."""
     db, run, setup = ask.app.loop.db, uuid7(), await setup_of(ask.app.loop.db, body)
-    row = {"customer": body.customer, "conversation": body.conversation or run}
+    row: dict[str, Any] = {"customer": body.customer, "conversation": body.conversation or run}
     before = await db("conversation", **row)
     turn, history = before[0] if before else (0, "")
     row |= {"turn": turn + 1, "agent": setup.agent.ref}
@@ -104,10 +106,7 @@ async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Jo
     owned = {"run": run, "key": key, "body_sha256": seal, "owner": journal.owner}
     journal.opening = [("start", row | owned)]
     said = Started(
-        customer=body.customer,
-        conversation=row["conversation"],
-        turn=turn + 1,
-        agent=setup.agent.ref,
+        **row,
         message=body.message,
         metadata=body.metadata,
         traceparent=ask.headers.get("traceparent", ""),
@@ -118,10 +117,10 @@ async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Jo
     return journal
 
 
-async def post_turn(ask: Ask) -> tuple[int, Any]:
+async def post_turn(ask: Ask) -> tuple[int, RunView]:
     body, key = ask.body, ask.headers.get("Idempotency-Key")
     seal = hashlib.sha256(body.json_bytes()).hexdigest()
-    if key and (earlier := await same_turn(ask, key, seal)):
+    if earlier := await same_turn(ask, key, seal):
         return await shown(ask, earlier, body.wait_s)
     journal = await started(ask, body, key, seal)
     try:
@@ -131,21 +130,25 @@ async def post_turn(ask: Ask) -> tuple[int, Any]:
     except TimeoutError as error:
         if not journal.flushed:
             raise StoreDown("the run log is slow") from error
-    except Taken as error:
-        if key and (earlier := await same_turn(ask, key, seal)):
-            return await shown(ask, earlier, body.wait_s)
-        raise await busy(ask) from error
+    except Taken:
+        return await shown(ask, await same_turn(ask, key, seal) or "", body.wait_s)
     found = view(journal.run)
     return 202 if found.status == "running" else 200, found
 
 
-async def same_turn(ask: Ask, key: str, seal: str) -> str | None:
-    rows = await ask.app.loop.db("run_of_key", customer=ask.body.customer, key=key)
-    if rows and rows[0][1] != seal:
-        detail = f"Idempotency-Key {key} came with another body, for run {rows[0][0]}"
-        remedy = "Use a new key for a new turn."
-        raise Problem("idempotency_mismatch", detail, field="Idempotency-Key", remedy=remedy)
-    return rows[0][0] if rows else None
+async def same_turn(ask: Ask, key: str | None, seal: str) -> str | None:
+    """The run that this very request began. Problem where it cannot begin another."""
+    asked = {"customer": ask.body.customer, "conversation": ask.body.conversation, "key": key}
+    for run, body_sha256, is_same_key in await ask.app.loop.db("rivals", **asked):
+        if is_same_key and body_sha256 == seal:
+            return run
+        if is_same_key:
+            detail, remedy = f"{key} came with another body, for run {run}", "Use a new key."
+            field = "Idempotency-Key"
+            raise Problem(422, "idempotency_mismatch", detail, field=field, remedy=remedy)
+        detail, remedy = f"run {run} is its turn now", "Wait until that run rests, or cancel it."
+        raise Problem(409, "conversation_busy", detail, field="conversation", remedy=remedy)
+    return None
 
 
 async def shown(ask: Ask, run: str, wait_s: int) -> tuple[int, RunView]:
@@ -162,24 +165,17 @@ async def shown(ask: Ask, run: str, wait_s: int) -> tuple[int, RunView]:
         waiting.cancel()
 
 
-async def busy(ask: Ask) -> Problem:
-    where = {"customer": ask.body.customer, "conversation": ask.body.conversation}
-    running = [run for (run,) in await ask.app.loop.db("running_turn", **where)]
-    detail = f"{ask.body.conversation}: run {', '.join(running) or '(just ended)'} is its turn now"
-    remedy = "Wait until that run rests, or cancel it."
-    return Problem("conversation_busy", detail, field="conversation", remedy=remedy)
-
-
-def run_of(ask: Ask) -> str:
+async def log_of(ask: Ask) -> Bundle:
+    """Problem `not_found` for what is no run of this customer's."""
     try:
-        return str(uuid.UUID(ask.path["run"]))
+        return await bundle(ask.app.loop.db, str(uuid.UUID(ask.path["run"])), ask.customer)
     except ValueError as error:
-        raise Problem("not_found", f"there is no run {ask.path['run']}", field="run") from error
+        raise Problem(404, "not_found", f"{ask.path['run']} is no run", field="run") from error
 
 
 async def get_run(ask: Ask) -> tuple[int, RunView]:
-    _, found = await shown(ask, run_of(ask), ask.query.wait_s)
-    return 200, found
+    log = await log_of(ask)
+    return 200, (await shown(ask, log.events[0].run, ask.query.wait_s))[1]
 
 
 async def get_runs(ask: Ask) -> tuple[int, RunList]:
@@ -191,19 +187,17 @@ async def get_runs(ask: Ask) -> tuple[int, RunList]:
 
 
 async def get_events(ask: Ask) -> tuple[int, Any]:
-    """With all parts it is the run's portable bundle; a part's bytes are base64."""
-    log = await bundle(ask.app.loop.db, run_of(ask), ask.customer)
-    return 200, log.portable(with_parts=ask.query.parts == "all")
+    """With all parts it is the run's portable bundle."""
+    return 200, (await log_of(ask)).portable(with_parts=ask.query.parts == "all")
 
 
 async def post_cancel(ask: Ask) -> tuple[int, RunView]:
     """A model call in flight is finished first, and paid."""
-    db, run = ask.app.loop.db, run_of(ask)
-    await bundle(db, run, ask.customer)
-    await db("tell", run=run, key="cancel", kind="cancel", body="operator")
+    run = (await log_of(ask)).events[0].run
+    await ask.app.loop.db("tell", run=run, key="cancel", kind="cancel", body="operator")
     await ask.app.loop.doorbell.ring(run)
     return 200, (await shown(ask, run, 5))[1]
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:
-    return 200, verdict(await bundle(ask.app.loop.db, run_of(ask), ask.customer), ENCODERS)
+    return 200, verdict(await log_of(ask), ENCODERS)

@@ -1,5 +1,9 @@
 """Is the model's text an answer? Harmless wrappers are undone; the rest is named as flaws."""
 
+# Walks JSON of any shape.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 import re
 from typing import Any
 

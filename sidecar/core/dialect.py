@@ -4,6 +4,10 @@ A schema that a provider's grammar carries whole is enforced there; any other go
 The answer is validated against the original either way.
 """
 
+# Walks JSON of any shape.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from typing import Any
 
 # What strict mode enforces. Source: OpenAI's guide to structured outputs, read on 2026-11-23.

@@ -86,8 +86,8 @@ class Replied(Value):
     kind: Literal["replied"] = "replied"
     call: str
     reply: Reply
-    answer: str | None
-    flaws: tuple[Flaw, ...]
+    answer: str | None = None
+    flaws: tuple[Flaw, ...] = ()
     cost_micros: int
     latency_ms: int
     parts: dict[str, str]
@@ -112,8 +112,8 @@ class AskedCall(Value):
     id: str
     provider_id: str
     tool: str
-    contract: str
-    binding: str
+    contract: str = ""
+    binding: str = ""
     arguments: str
     idempotency_key: str
 
@@ -128,11 +128,11 @@ class ToolReturned(Value):
 
     kind: Literal["tool_returned"] = "tool_returned"
     call: str
-    error: Failure | None
+    error: Failure | None = None
     attempts: int
-    latency_ms: int
-    worker: str
-    parts: dict[str, str]
+    latency_ms: int = 0
+    worker: str = ""
+    parts: dict[str, str] = Field(default={})
 
 
 class Cancelled(Value):
@@ -149,12 +149,12 @@ class Ended(Value):
 
     kind: Literal["ended"] = "ended"
     status: Literal["completed", "failed", "cancelled"]
-    error: Failure | None
-    output: str | None
+    error: Failure | None = None
+    output: str | None = None
     cost_micros: int
     usage: Usage
-    seen: Seen | None
-    parts: dict[str, str]
+    seen: Seen | None = None
+    parts: dict[str, str] = Field(default={})
 
 
 Input = Started | Replied | ModelFailed | ToolReturned | Cancelled | Expired

@@ -4,7 +4,11 @@ Inputs are folded as recorded; each decision is derived again by `decide`, `rout
 from what was folded and what the edge had `seen`, and compared with the one in the log.
 """
 
-from base64 import b64decode, b64encode
+# Walks JSON of any shape.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -15,7 +19,7 @@ from pydantic import Field
 
 from sidecar.core.events import DECISIONS, Called, Ended, Event, Seen
 from sidecar.core.messages import Value, canonical
-from sidecar.core.parts import Part, Parts, part, unchain
+from sidecar.core.parts import Parts, part, unchain
 from sidecar.core.run import PROMPTS, Run, fold
 from sidecar.core.turn import CallModel, Encoder, Payload, Wait, called, decide
 
@@ -61,17 +65,11 @@ class Bundle:
         return run
 
     def portable(self, *, with_parts: bool) -> dict[str, Any]:
-        """JSON that holds all that a replay needs; `loaded` reads it back."""
+        """JSON that holds all that a replay needs; a part's bytes are base64."""
         events = [asdict(event) | {"body": orjson.loads(event.body)} for event in self.events]
         listed = self.parts.values() if with_parts else ()
         parts = [asdict(one) | {"body": b64encode(one.body).decode()} for one in listed]
         return {"hash": self.hash, "events": events, "parts": parts}
-
-
-def loaded(portable: dict[str, Any]) -> Bundle:
-    events = [Event(**event | {"body": canonical(event["body"])}) for event in portable["events"]]
-    parts = [Part(**one | {"body": b64decode(one["body"])}) for one in portable["parts"]]
-    return Bundle(events, {one.name: one for one in parts}, portable["hash"])
 
 
 def verdict(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Verdict:

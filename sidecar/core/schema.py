@@ -1,5 +1,9 @@
 """JSON Schemas from outside: checked by `jsonschema`, applied by the compiled `jsonschema-rs`."""
 
+# Walks JSON of any shape.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -41,7 +45,7 @@ def no_retrieval(uri: str) -> Any:
 @lru_cache(maxsize=1_024)
 def compiled(schema: bytes) -> jsonschema_rs.Draft202012Validator:
     document = orjson.loads(schema)
-    options = {"mask": "<value>", "pattern_options": REGEXES}
+    options: Any = {"mask": "<value>", "pattern_options": REGEXES}
     return jsonschema_rs.Draft202012Validator(document, retriever=no_retrieval, **options)
 
 
@@ -56,7 +60,7 @@ def check_schema(schema: dict[str, Any], field: str) -> None:
     except (ValueError, LookupError, TypeError, jsonschema_rs.ReferencingError) as error:
         remedy = "Send a JSON Schema (2020-12) with local references only."
         detail = f"{field} is not a usable JSON Schema: {error}"
-        raise Problem("validation", detail, field=field, remedy=remedy) from error
+        raise Problem(422, "validation", detail, field=field, remedy=remedy) from error
 
 
 def flaws(schema: dict[str, Any], value: Any) -> tuple[Flaw, ...]:

@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
@@ -21,6 +21,7 @@ from sidecar.core.price import worst_case_micros
 from sidecar.core.route import route, row_of
 from sidecar.core.run import PROMPTS, Run
 
+Status = Literal["completed", "failed", "cancelled"]
 REPAIRS = 2
 ATTEMPTS = 3  # of one model call, over all candidates
 OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
@@ -110,24 +111,10 @@ def failed(run: Run, code: str, message: str, seen: e.Seen | None = None) -> e.E
     return ended(run, "failed", error=e.Failure(code=code, message=message), seen=seen)
 
 
-def ended(
-    run: Run,
-    status: Literal["completed", "failed", "cancelled"],
-    *,
-    error: e.Failure | None = None,
-    output: str | None = None,
-    seen: e.Seen | None = None,
-) -> e.Ended:
-    parts = {"conversation": conversation(run)[-1].name} if status == "completed" else {}
-    return e.Ended(
-        status=status,
-        error=error,
-        output=output,
-        cost_micros=run.cost_micros,
-        usage=run.usage,
-        seen=seen,
-        parts=parts,
-    )
+def ended(run: Run, status: Status, **told: Any) -> e.Ended:
+    if status == "completed":
+        told["parts"] = {"conversation": conversation(run)[-1].name}
+    return e.Ended(status=status, cost_micros=run.cost_micros, usage=run.usage, **told)
 
 
 def conversation(run: Run) -> list[Part]:
@@ -138,24 +125,14 @@ def conversation(run: Run) -> list[Part]:
 
 def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
     contracts = {contract.name: contract for contract in run.setup.contracts}
-    names = [f"{run.seq + 1}.{number}" for number in range(len(calls))]
-    asked = [asked_call(run, *one, contracts) for one in zip(names, calls, strict=True)]
+    asked: list[e.AskedCall] = []
+    for number, call in enumerate(calls):
+        name, contract = f"{run.seq + 1}.{number}", contracts.get(call.tool)
+        told = {"tool": call.tool, "arguments": call.arguments, "provider_id": call.id}
+        known = {"contract": contract.ref, "binding": binding_digest(contract)} if contract else {}
+        key = str(uuid.uuid5(uuid.UUID(run.id), name))
+        asked.append(e.AskedCall(id=name, idempotency_key=key, **told, **known))
     return e.ToolsAsked(calls=tuple(asked))
-
-
-def asked_call(
-    run: Run, name: str, call: ToolCall, contracts: Mapping[str, Contract]
-) -> e.AskedCall:
-    contract = contracts.get(call.tool)
-    return e.AskedCall(
-        id=name,
-        provider_id=call.id,
-        tool=call.tool,
-        contract=contract.ref if contract else "",
-        binding=binding_digest(contract) if contract else "",
-        arguments=call.arguments,
-        idempotency_key=str(uuid.uuid5(uuid.UUID(run.id), name)),
-    )
 
 
 def binding_digest(contract: Contract) -> str:

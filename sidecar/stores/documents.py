@@ -34,7 +34,9 @@ async def get(db: Db, model: type[Kind], ref: str) -> Kind:
     found = [row for row in rows if version in ("", str(row[0]))]
     if not found or (rows[0][2] and not version):
         remedy = f"GET /v1/{kind} lists what there is."
-        raise Problem("not_found", f"there is no {kind[:-1]} {ref}", field=kind[:-1], remedy=remedy)
+        raise Problem(
+            404, "not_found", f"there is no {kind[:-1]} {ref}", field=kind[:-1], remedy=remedy
+        )
     return named(model, name, *found[0][:2])
 
 
@@ -54,7 +56,7 @@ async def put(db: Db, name: str, given: Kind) -> Kind:
             continue  # somebody else took the next version
         detail = f"{name}@{given.version} has another signature"
         remedy = "Leave version out: the next one is given."
-        raise Problem("version_conflict", detail, field="version", remedy=remedy)
+        raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
     return given.model_copy(update={"name": name, "version": rows[0][0]})
 
 

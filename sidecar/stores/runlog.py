@@ -84,7 +84,7 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
     """The run's log, whole. Problem `not_found` for a run that this customer does not have."""
     rows = await db("run_row", run=run, customer=customer)
     if not rows:
-        raise Problem("not_found", f"there is no run {run}", field="run")
+        raise Problem(404, "not_found", f"there is no run {run}", field="run")
     ((customer, end),) = rows
     found = await db("events", run=run)
     events = [Event(run, *head, unpacked(body), seal) for *head, body, seal in found]

@@ -59,12 +59,12 @@ UPDATE inbox SET folded = true WHERE run = %(run)s AND key = %(key)s;
 SELECT customer, hash FROM run
 WHERE run = %(run)s AND (customer = %(customer)s OR %(customer)s = '*');
 
--- name: run_of_key
-SELECT run::text, body_sha256 FROM run WHERE customer = %(customer)s AND key = %(key)s;
-
--- name: running_turn
-SELECT run::text FROM run WHERE customer = %(customer)s AND conversation = %(conversation)s
-  AND status IN ('running', 'waiting');
+-- name: rivals
+-- What stands in the way of a new turn: the run of the same key first, then the running one.
+SELECT run::text, body_sha256, key IS NOT DISTINCT FROM %(key)s AND key IS NOT NULL AS same_key
+FROM run WHERE customer = %(customer)s AND (key = %(key)s
+  OR conversation = %(conversation)s AND status IN ('running', 'waiting'))
+ORDER BY same_key DESC;
 
 -- name: conversation
 -- Where the next turn of a conversation starts from.
