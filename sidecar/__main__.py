@@ -65,7 +65,6 @@ async def work(given: Settings, db: Db, name: str) -> None:
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await asyncio.wait([*worker.running, idle()], timeout=DRAIN_S)
     await doorbell.redis.aclose()
-    await doorbell.redis.aclose()
 
 
 def idle() -> "asyncio.Task[None]":

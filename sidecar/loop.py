@@ -4,20 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from sidecar.core import events as e
 from sidecar.core.answer import check
-from sidecar.core.events import (
-    UNSETTLED,
-    Called,
-    Cancelled,
-    Ended,
-    Expired,
-    Failure,
-    ModelFailed,
-    Replied,
-    Seen,
-    ToolReturned,
-    ToolsAsked,
-)
 from sidecar.core.parts import Part, part
 from sidecar.core.price import cost_micros
 from sidecar.core.route import row_of
@@ -79,7 +67,7 @@ class Loop:
 
     async def drive(self, journal: Journal) -> None:
         run, rung = journal.run, self.doorbell.next_ring(journal.run.id)
-        if isinstance(run.last, Called):
+        if isinstance(run.last, e.Called):
             lost = ModelFault("lost", "its process went away before the answer")
             journal.write(*failed(run, lost, call=run.last.call, latency_ms=0))
         if journal.flushed:
@@ -89,7 +77,7 @@ class Loop:
                 rung = self.doorbell.next_ring(run.id)
                 await self.hear(journal)
             if now_ms() > deadline_ms(journal.run):
-                journal.write(Expired())
+                journal.write(e.Expired())
             await self.act(journal, rung)
         await journal.flush()
         await self.doorbell.ring(run.id)
@@ -98,16 +86,16 @@ class Loop:
         run = journal.run
         match decide(run):
             case CallModel(after_ms) if run.at_ms + after_ms > now_ms():
-                await pause(journal, rung, run.at_ms + after_ms)
+                await pause(journal, rung, min(run.at_ms + after_ms, deadline_ms(run)))
             case CallModel():
                 await self.call_model(journal)
-            case ToolsAsked() as asked:
+            case e.ToolsAsked() as asked:
                 journal.write(asked)
                 await journal.flush()
                 await self.doorbell.enqueue([f"{run.id}/{call.id}" for call in asked.calls])
             case Wait():
                 await pause(journal, rung, deadline_ms(run))
-            case Ended() as end:
+            case e.Ended() as end:
                 journal.write(end, conversation(run))
 
     async def hear(self, journal: Journal) -> None:
@@ -119,23 +107,34 @@ class Loop:
                 journal.write(*returned(*row))
         for key, by in await self.db("told", run=run.id):
             journal.beside.append(("heard", {"run": run.id, "key": key}))
-            journal.write(Cancelled(by=by))
+            journal.write(e.Cancelled(by=by))
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
-        seen = Seen(at_ms=now_ms(), providers=tuple(sorted(self.wires)), simulated=simulated)
+        seen = e.Seen(at_ms=now_ms(), providers=tuple(sorted(self.wires)), simulated=simulated)
         said, parts, body = called(journal.run, seen, ENCODERS)
         journal.write(said, parts)
-        if not isinstance(said, Called):
+        if not isinstance(said, e.Called):
             return
         await journal.flush()
         run, start_ms, write = journal.run, now_ms(), journal.write
         left_s = max(0.1, (deadline_ms(run) - start_ms) / 1_000)
         try:
-            raw = await self.wires[said.provider].send(body, min(ATTEMPT_S, left_s))
+            raw = await self.send(run, said.provider, body, min(ATTEMPT_S, left_s))
             write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
         except ModelFault as fault:
             write(*failed(run, fault, call=said.call, latency_ms=now_ms() - start_ms))
+
+    async def send(self, run: Run, provider: str, body: bytes, timeout_s: float) -> bytes:
+        """The raw answer; who cancels the turn meanwhile does not wait for it."""
+        sending = asyncio.ensure_future(self.wires[provider].send(body, timeout_s))
+        while not sending.done():
+            ringing = asyncio.ensure_future(self.doorbell.next_ring(run.id).wait())
+            await asyncio.wait([sending, ringing], return_when=asyncio.FIRST_COMPLETED)
+            if not ringing.cancel() and await self.db("told", run=run.id):
+                sending.cancel()
+                raise ModelFault("lost", "the turn was cancelled before the answer")
+        return sending.result()
 
 
 async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
@@ -150,29 +149,29 @@ def deadline_ms(run: Run) -> int:
     return run.at_ms + EXPIRES_MS if status(run) == "waiting" else run.started.deadline_ms
 
 
-def replied(run: Run, raw: bytes, **told: Any) -> tuple[Replied, list[Part]]:
+def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
     reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
     assert run.called and row
     if reply.outcome == "ok":
         told["answer"], told["flaws"] = check(reply.text, run.setup.agent.output_schema)
     cost = cost_micros(row, reply.usage) if reply.usage else run.called.worst_case_micros
-    return Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
+    return e.Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
 
 
-def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[ModelFailed, list[Part]]:
+def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[e.ModelFailed, list[Part]]:
     """What could have been billed is taken as billed."""
     assert run.called
     kept, worst = part(fault.raw), run.called.worst_case_micros
     told |= {"error": fault.kind, "detail": str(fault)[:2_000], "retry_after_ms": fault.after_ms}
-    told |= {"cost_micros": worst if fault.kind in UNSETTLED else 0, "parts": {"raw": kept.name}}
-    return ModelFailed(**told), [kept]
+    told |= {"cost_micros": worst if fault.kind in e.UNSETTLED else 0, "parts": {"raw": kept.name}}
+    return e.ModelFailed(**told), [kept]
 
 
 def returned(call: str, attempts: int, said: str | None, result: Any) -> tuple[Any, list[Part]]:
     """What the worker has to say; when it died with the call in doubt, that."""
     if said:
-        told = ToolReturned.model_validate_json(said)
+        told = e.ToolReturned.model_validate_json(said)
         return told, [part(unpacked(result))] if told.parts else []
-    doubt = Failure(code="unknown", message="its worker went away; it may have taken effect")
-    return ToolReturned(call=call, error=doubt, attempts=attempts), []
+    doubt = e.Failure(code="unknown", message="its worker went away; it may have taken effect")
+    return e.ToolReturned(call=call, error=doubt, attempts=attempts), []

@@ -87,9 +87,7 @@ async def setup_of(db: Db, body: TurnRequest) -> Setup:
     for ref in agent.models:
         if row_of(models, policy.aliases.get(ref, ref)) is None:
             remedy = "GET /v1/models lists what there is."
-            raise Problem(
-                404, "not_found", f"there is no model {ref}", field="model", remedy=remedy
-            )
+            raise Problem(404, "not_found", f"no model {ref}", field="model", remedy=remedy)
     contracts = [await documents.get(db, Contract, ref) for ref in agent.tools]
     return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
 
@@ -126,14 +124,23 @@ async def post_turn(ask: Ask) -> tuple[int, RunView]:
     try:
         if not body.wait_s:
             await journal.flush()
-        await asyncio.wait_for(asyncio.shield(ask.app.loop.begin(journal)), body.wait_s)
-    except TimeoutError as error:
-        if not journal.flushed:
-            raise StoreDown("the run log is slow") from error
+        await rested(journal, ask.app.loop.begin(journal), body.wait_s)
     except Taken:
         return await shown(ask, await same_turn(ask, key, seal) or "", body.wait_s)
     found = view(journal.run)
     return 202 if found.status == "running" else 200, found
+
+
+async def rested(journal: Journal, driving: asyncio.Task[None], wait_s: int) -> None:
+    """Once the run rests or the wait is over; StoreDown, Taken when it could not begin."""
+    resting = asyncio.ensure_future(journal.rested.wait())
+    both = [driving, resting]
+    await asyncio.wait(both, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+    resting.cancel()
+    if driving.done():
+        driving.result()
+    if not journal.flushed:
+        raise StoreDown("the run log is slow")
 
 
 async def same_turn(ask: Ask, key: str | None, seal: str) -> str | None:

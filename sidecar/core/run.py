@@ -4,21 +4,8 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from sidecar.core import events as e
 from sidecar.core.documents import Setup
-from sidecar.core.events import (
-    AskedCall,
-    Called,
-    Decided,
-    Ended,
-    Event,
-    Flaw,
-    Input,
-    ModelFailed,
-    Replied,
-    Started,
-    ToolReturned,
-    ToolsAsked,
-)
 from sidecar.core.messages import Message, Text, Usage
 from sidecar.core.parts import Parts, unchain
 
@@ -30,8 +17,8 @@ SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
 class Step:
     """One tool call and, once it is there, what it returned."""
 
-    asked: AskedCall
-    returned: ToolReturned | None = None
+    asked: e.AskedCall
+    returned: e.ToolReturned | None = None
     result: bytes = b""
 
     @property
@@ -46,15 +33,15 @@ class Run:
 
     id: str
     started_at_ms: int
-    started: Started
+    started: e.Started
     setup: Setup
     messages: tuple[Message, ...]
     inherited: int
-    last: Input | Decided
+    last: e.Input | e.Decided
     seq: int = 0
     hash: str = ""
     at_ms: int = 0
-    called: Called | None = None
+    called: e.Called | None = None
     models: tuple[str, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
     failovers: int = 0
@@ -69,42 +56,42 @@ class Run:
         return [step for step in self.steps if not step.returned or step.in_doubt]
 
     @property
-    def ended(self) -> Ended | None:
-        return self.last if isinstance(self.last, Ended) else None
+    def ended(self) -> e.Ended | None:
+        return self.last if isinstance(self.last, e.Ended) else None
 
 
-def fold(run: Run | None, event: Event, parts: Parts) -> Run:
+def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
     """KeyError names a part that is missing; ValidationError, an event that is none."""
     said = event.said()
     run = run or begun(event, said, parts)
-    last = run.last if isinstance(said, ToolReturned) else said
+    last = run.last if isinstance(said, e.ToolReturned) else said
     run = replace(run, seq=event.seq, hash=event.hash, at_ms=event.at_ms, last=last)
     match said:
-        case Called():
+        case e.Called():
             models = (*run.models, f"{said.provider}/{said.model}")
             return replace(run, called=said, models=models)
-        case Replied():
+        case e.Replied():
             return heard(run, said)
-        case ModelFailed():
+        case e.ModelFailed():
             failures = (*run.failures, (run.models[-1], said.error))
             return replace(run, failures=failures, cost_micros=run.cost_micros + said.cost_micros)
-        case ToolsAsked():
+        case e.ToolsAsked():
             return replace(run, steps=(*run.steps, *map(Step, said.calls)))
-        case ToolReturned():
+        case e.ToolReturned():
             return returned(run, said, parts)
         case _:
             return run
 
 
-def begun(event: Event, said: Input | Decided, parts: Parts) -> Run:
-    assert isinstance(said, Started)
+def begun(event: e.Event, said: e.Input | e.Decided, parts: Parts) -> Run:
+    assert isinstance(said, e.Started)
     setup = Setup.model_validate_json(parts[said.parts["setup"]].body)
     past = unchain(parts, said.parts["history"])
     messages = (*map(Message.model_validate_json, past), Message(role="user", parts=said.message))
     return Run(event.run, event.at_ms, said, setup, messages, len(past), said)
 
 
-def heard(run: Run, said: Replied) -> Run:
+def heard(run: Run, said: e.Replied) -> Run:
     """A truncated answer is never shown back to the model; a flawed one is, with its flaws."""
     reply, told = said.reply, run.messages
     if reply.outcome != "truncated":
@@ -124,12 +111,12 @@ def heard(run: Run, said: Replied) -> Run:
     )
 
 
-def returned(run: Run, said: ToolReturned, parts: Parts) -> Run:
+def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
     """The model sees the results of one reply together, in the order in which it asked."""
     result = parts[said.parts["result"]].body if said.parts else b""
     steps = [Step(s.asked, said, result) if s.asked.id == said.call else s for s in run.steps]
     run = replace(run, steps=tuple(steps))
-    batch = run.last.calls if isinstance(run.last, ToolsAsked) and not run.open_steps else ()
+    batch = run.last.calls if isinstance(run.last, e.ToolsAsked) and not run.open_steps else ()
     shown = [message(step) for step in steps if step.asked in batch]
     return replace(run, messages=(*run.messages, *shown))
 
@@ -147,6 +134,6 @@ def message(step: Step) -> Message:
     return Message(role="tool", parts=(text,), call=step.asked.provider_id)
 
 
-def repair_text(flaws: tuple[Flaw, ...]) -> str:
+def repair_text(flaws: tuple[e.Flaw, ...]) -> str:
     lines = "\n".join(f"- at {f.path or '/'}: {f.rule} {f.expected}" for f in flaws)
     return f"Your answer does not fit the required output:\n{lines}\nAnswer again, corrected."

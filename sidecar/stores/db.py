@@ -63,8 +63,8 @@ class Db:
     async def execute(self, statements: list[tuple[str, Any]]) -> list[Row]:
         try:
             async with self.pool.acquire() as connection, connection.cursor() as cursor:
-                texts = [cursor.mogrify(sql, values) for sql, values in statements]
-                await cursor.execute(b"".join(texts))
+                texts = [cursor.mogrify(sql, values).decode() for sql, values in statements]
+                await cursor.execute("".join(texts))
                 return await cursor.fetchall() if cursor.description else []
         except UniqueViolation as error:
             raise Taken(error.diag.constraint_name) from error

@@ -1,5 +1,6 @@
 """The run log in Postgres. A Journal is a run in the hands of its one writer."""
 
+import asyncio
 from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -30,6 +31,7 @@ class Journal:
         self.opening: list[Sentence] = []
         self.beside: list[Sentence] = []
         self.folded: Run | None = None
+        self.rested = asyncio.Event()
 
     @property
     def run(self) -> Run:
@@ -72,6 +74,8 @@ class Journal:
         self.stored |= self.parts
         self.events, self.parts, self.opening, self.beside = [], {}, [], []
         self.flushed = run.seq
+        if fit["status"] != "running":
+            self.rested.set()
 
 
 async def parts(db: Db, customer: str, names: list[str]) -> dict[str, Part]:
@@ -87,7 +91,7 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
         raise Problem(404, "not_found", f"there is no run {run}", field="run")
     ((customer, end),) = rows
     found = await db("events", run=run)
-    events = [Event(run, *head, unpacked(body), seal) for *head, body, seal in found]
+    events = [Event(run, seq, at, kind, unpacked(raw), seal) for seq, at, kind, raw, seal in found]
     names = [n for event in events for n in orjson.loads(event.body).get("parts", {}).values()]
     return Bundle(events, await parts(db, customer, names), end)
 

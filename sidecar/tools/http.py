@@ -50,8 +50,8 @@ class HttpTool:
         try:
             async with self.session.post(url, data=body, **options) as answer:
                 return result(answer.status, await capped(answer.content))
-        except aiohttp.ClientConnectorError as error:
-            raise ToolFault("tool_unreachable", f"{url}: {error.os_error}", again=True) from error
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise unreachable(url, error) from error
         except TimeoutError as error:
             detail = f"{url} did not answer within {timeout_s} s"
             raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
@@ -68,6 +68,14 @@ class HttpTool:
         at_s, secret = int(time.time()), signing_secret(self.secret, call.contract.name)
         signature = hmac_sha256(secret, f"{at_s}.".encode() + body)
         return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
+
+
+def unreachable(url: str, error: aiohttp.ClientError) -> ToolFault:
+    """Nothing was sent: never in doubt."""
+    cause = error.__cause__ or error
+    if isinstance(cause, PermissionError):
+        return ToolFault("address_refused", f"{url}: {cause}")
+    return ToolFault("tool_unreachable", f"{url}: {cause}", again=isinstance(cause, OSError))
 
 
 async def capped(stream: aiohttp.StreamReader) -> bytes:
