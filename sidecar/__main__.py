@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from pydantic import ValidationError
 
-from sidecar import settings
 from sidecar.api.door import App, application
 from sidecar.api.routes import ROUTES
 from sidecar.errors import Misconfigured, StoreDown
@@ -29,42 +29,34 @@ from sidecar.worker import Worker
 DRAIN_S = 20
 
 
-async def serve(given: Settings, db: Db, name: str) -> None:
+async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """The HTTP doors and the loop. Runs that still go at its end are adopted by another."""
     if not given.key and given.host not in ("127.0.0.1", "::1", "localhost"):
         remedy = "Set AGENTRT_KEY, or listen on 127.0.0.1"
         raise Misconfigured(f"no key protects {given.host}", remedy=remedy)
     wires = {"openai": Wire(given.openai_key, given.openai_url)} if given.openai_key else {}
-    doorbell = Doorbell(given.redis_url)
     loop = Loop(db, doorbell, wires, name)
     await loop.beat()
     app = App(loop, given.key, given.secret)
     runner = web.AppRunner(application(app, ROUTES), access_log=None, keepalive_timeout=75)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, given.host, given.port).start()
-    except OSError as error:
-        remedy = "Stop what listens there, or set AGENTRT_PORT to a free port"
-        raise Misconfigured(f"port {given.port}: {error.strerror}", remedy=remedy) from error
+    await web.TCPSite(runner, given.host, given.port).start()
     watch = forever("watch", lambda: doorbell.watch(db), 1)
     await until_stopped(forever("beat", loop.beat, 1), watch, forever("hear", doorbell.hear, 1))
     await runner.cleanup()
     await asyncio.wait([*loop.driven, idle()], timeout=DRAIN_S)
-    await doorbell.redis.aclose()
     for wire in wires.values():
         await wire.client.close()
 
 
-async def work(given: Settings, db: Db, name: str) -> None:
+async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """Tool calls; those that run are finished first."""
     connector = guard.connector(guard.exceptions(given.allow_hosts))
-    doorbell = Doorbell(given.redis_url)
     async with aiohttp.ClientSession(connector=connector) as session:
         tools = {"http": HttpTool(session, given.secret)}
         worker = Worker(db, doorbell, tools, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await asyncio.wait([*worker.running, idle()], timeout=DRAIN_S)
-    await doorbell.redis.aclose()
 
 
 def idle() -> "asyncio.Task[None]":
@@ -80,7 +72,7 @@ async def until_stopped(*loops: Coroutine[Any, Any, None]) -> None:
         task.cancel()
 
 
-async def migrate(given: Settings, db: Db, name: str) -> None:
+async def migrate(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """What `serve` and `work` do first, alone."""
 
 
@@ -89,10 +81,12 @@ COMMANDS = {"serve": serve, "work": work, "migrate": migrate}
 
 
 async def run(command: str, given: Settings) -> None:
-    db, name = await Db.open(given.database_url), str(uuid.uuid4())
+    db, doorbell = await Db.open(given.database_url), Doorbell(given.redis_url)
+    name = str(uuid.uuid4())
     await db.migrate()
-    await COMMANDS[command](given, db, name)
+    await COMMANDS[command](given, db, doorbell, name)
     await db("leave", process=name)
+    await doorbell.redis.aclose()
     await db.close()
 
 
@@ -101,13 +95,13 @@ def main() -> None:
     parser.add_argument("command", choices=[*EXTRAS, *COMMANDS])
     command = parser.parse_args().command
     try:
-        given = settings.read()
+        given = Settings()
         to_stderr(given.log_level)
         if command in EXTRAS:
             import_module(EXTRAS[command]).run(given)
         else:
             asyncio.run(run(command, given))
-    except (Misconfigured, StoreDown) as error:
+    except (Misconfigured, StoreDown, OSError, ValidationError) as error:
         sys.exit(f"agentrt: {error}")
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.core import events as e
-from sidecar.core.answer import check
 from sidecar.core.parts import Part, part
-from sidecar.core.price import cost_micros
 from sidecar.core.route import row_of
 from sidecar.core.run import Run
+from sidecar.core.schema import answer
 from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
 from sidecar.core.view import status
 from sidecar.errors import Fenced, ModelFault, StoreDown
@@ -38,6 +37,7 @@ class Loop:
         task = asyncio.create_task(self.own(journal))
         self.driven.add(task)
         task.add_done_callback(self.driven.discard)
+        task.add_done_callback(lambda _: journal.rested.set())
         return task
 
     async def beat(self) -> None:
@@ -154,8 +154,8 @@ def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:
     reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
     assert run.called and row
     if reply.outcome == "ok":
-        told["answer"], told["flaws"] = check(reply.text, run.setup.agent.output_schema)
-    cost = cost_micros(row, reply.usage) if reply.usage else run.called.worst_case_micros
+        told["answer"], told["flaws"] = answer(reply.text, run.setup.agent.output_schema)
+    cost = row.cost_micros(reply.usage) if reply.usage else run.called.worst_case_micros
     return e.Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
 
 

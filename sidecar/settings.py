@@ -1,18 +1,19 @@
 """Every setting: read once from the environment by __main__, and handed down."""
 
-import os
-from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sidecar.errors import Misconfigured
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def setting(name: str, says: str, default: Any = "") -> Any:
-    return field(default=default, repr=False, metadata={"name": name, "says": says})
+    return Field(default=default, validation_alias=name, description=says, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(BaseSettings):
+    """ValidationError names the variable that is wrong."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
     database_url: str = setting("DATABASE_URL", "Postgres; unset: `up` starts its own")
     redis_url: str = setting("REDIS_URL", "Redis or Valkey; unset: `up` starts its own")
     data: str = setting("AGENTRT_DATA", "folder of `up`'s servers and keys", ".agentrt")
@@ -24,12 +25,3 @@ class Settings:
     log_level: str = setting("AGENTRT_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO")
     openai_key: str = setting("OPENAI_API_KEY", "unset: OpenAI is absent")
     openai_url: str = setting("OPENAI_BASE_URL", "OpenAI's address", "https://api.openai.com/v1")
-
-
-def read() -> Settings:
-    names = {one.name: one.metadata["name"] for one in fields(Settings)}
-    given: dict[str, Any] = {k: os.environ[name] for k, name in names.items() if os.getenv(name)}
-    if not given.get("port", "0").isdecimal():
-        raise Misconfigured("AGENTRT_PORT is no number", remedy="Set it to a free port")
-    given["port"] = int(given.get("port", 8700))
-    return Settings(**given)

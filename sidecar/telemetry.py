@@ -6,23 +6,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
+from pythonjsonlogger.json import JsonFormatter
 
 log = logging.getLogger("agentrt")
 
 
-class JsonLines(logging.Formatter):
-    """Text from outside cannot leave its JSON string, so nobody forges a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        error = repr(record.exc_info[1]) if record.exc_info else None
-        line = {"at": self.formatTime(record), "level": record.levelname}
-        return orjson.dumps(line | {"says": record.getMessage(), "error": error}).decode()
-
-
 def to_stderr(level: str) -> None:
+    """JSON lines: text from outside cannot leave its string, so nobody forges a line."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("httpx2").setLevel("WARNING")
 

@@ -40,9 +40,8 @@ class Worker:
         offered = await self.doorbell.take(self.name, SLOTS - len(self.running))
         if not offered:
             return
-        runs, calls = zip(*(call.split("/") for _, call in offered), strict=True)
-        due = {"runs": list(runs), "calls": list(calls)}
-        for row in await self.db("claim", worker=self.name, lease_s=LEASE_S, **due):
+        calls = [call for _, call in offered]
+        for row in await self.db("claim", worker=self.name, lease_s=LEASE_S, calls=calls):
             task = asyncio.create_task(self.run(*row))
             self.running.add(task)
             task.add_done_callback(self.running.discard)

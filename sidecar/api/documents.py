@@ -1,17 +1,14 @@
 """Agents, tools and models: the configuration, as its users put and get it."""
 
-import re
 from typing import Any, Generic, TypeVar
 
-from sidecar.api.door import Ask
+from sidecar.api.door import Ask, validated
 from sidecar.core.documents import Agent, Contract
 from sidecar.core.schema import check_schema
 from sidecar.core.turn import binding_digest
-from sidecar.errors import Problem
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 Kind = TypeVar("Kind", Agent, Contract)
 
 
@@ -34,20 +31,19 @@ class Doors(Generic[Kind]):
         return 200, self.shown(found)
 
     async def put(self, ask: Ask) -> tuple[int, Any]:
-        name, given = ask.path["name"], ask.body
-        if not NAME.fullmatch(name):
-            remedy = "A letter or _, then letters, digits, _ and -; 64 at the most."
-            raise Problem(422, "validation", f"{name!r} is no name", field="name", remedy=remedy)
+        given = validated(self.model, ask.body.model_dump() | {"name": ask.path["name"]})
         for field in ("input_schema", "output_schema"):
             if getattr(given, field, None) is not None:
                 check_schema(getattr(given, field), field)
-        shown = self.shown(await documents.put(ask.app.loop.db, name, given))
+        shown = self.shown(await documents.put(ask.app.loop.db, given))
         if isinstance(given, Contract) and given.config.envelope:
-            shown["signing_secret"] = signing_secret(ask.app.secret, name)
+            shown["signing_secret"] = signing_secret(ask.app.secret, given.name)
         return 200, shown
 
     async def delete(self, ask: Ask) -> tuple[int, Any]:
-        await documents.retire(ask.app.loop.db, self.model, ask.path["name"])
+        await self.get(ask)
+        kind, name = documents.FOLDER[self.model], ask.path["name"]
+        await ask.app.loop.db("retire", kind=kind, name=name)
         return 204, None
 
 

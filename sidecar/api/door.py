@@ -56,12 +56,13 @@ class Route:
     is_open: bool = False
 
 
-def customer_of(app: App, headers: Mapping[str, str]) -> str:
+def customer_of(app: App, route: Route, headers: Mapping[str, str]) -> str:
+    """An open door asks for no key, yet refuses a wrong one."""
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     known = scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), app.key.encode())
-    if key and app.key and not known:
+    if app.key and not known and (key or not route.is_open):
         remedy = "Send Authorization: Bearer <key>; `make up` keeps its key in .agentrt/key."
-        raise Problem(401, "unauthorized", "the key is not known", remedy=remedy)
+        raise Problem(401, "unauthorized", "the key is missing or not known", remedy=remedy)
     return "*" if known or not app.key else ""
 
 
@@ -77,10 +78,7 @@ def validated(model: type[Value], given: Any) -> Any:
 
 
 async def answer(app: App, route: Route, request: web.Request) -> web.Response:
-    customer = customer_of(app, request.headers)
-    if not customer and not route.is_open:
-        remedy = "Send the header Authorization: Bearer <key>."
-        raise Problem(401, "unauthorized", "this call needs a key", remedy=remedy)
+    customer = customer_of(app, route, request.headers)
     try:
         body = validated(route.takes, orjson.loads(await request.read() or b"{}"))
     except orjson.JSONDecodeError as error:
@@ -101,13 +99,12 @@ def problem(error: BaseException, path: str) -> Problem:
         case Problem():
             return error
         case web.HTTPException():
-            code = error.reason.lower().replace(" ", "_")
+            code = error.reason.lower().replace(" ", "_").removeprefix("request_entity_")
             return Problem(error.status, code, f"{path}: {error.reason}")
         case StoreDown():
             log.error("a store is down", exc_info=error)
-            return Problem(
-                503, "store_down", "a store is away", remedy="Try again in a few seconds."
-            )
+            remedy = "Try again in a few seconds."
+            return Problem(503, "store_down", "a store is away", remedy=remedy)
         case _:
             log.error("%s broke", path, exc_info=error)
             return Problem(500, "internal", "agentrt broke here", remedy="Its log says more.")

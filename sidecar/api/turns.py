@@ -2,10 +2,10 @@
 
 import asyncio
 import hashlib
-import secrets
 import time
 import uuid
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ from sidecar.errors import Problem, StoreDown, Taken
 from sidecar.loop import ENCODERS
 from sidecar.stores import documents
 from sidecar.stores.db import Db
-from sidecar.stores.runlog import Journal, bundle, parts
+from sidecar.stores.runlog import Journal, bundle, parts, uuid7
 from sidecar.telemetry import now_ms
 
 Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -46,8 +46,9 @@ class TurnRequest(Value):
     metadata: dict[str, str] = Field(default={}, max_length=32)
 
 
-class Patience(Value):
+class Look(Value):
     wait_s: WaitSeconds = 0
+    parts: Literal["", "all"] = ""
 
 
 class Selection(Value):
@@ -63,16 +64,6 @@ class RunList(Value):
     cursor: str | None
 
 
-class Wanted(Value):
-    parts: str = ""
-
-
-def uuid7() -> str:
-    """Sorted by time, so that a page of runs needs no other cursor."""
-    stamp = now_ms() << 80 | 7 << 76 | secrets.randbits(12) << 64
-    return str(uuid.UUID(int=stamp | 2 << 62 | secrets.randbits(62)))
-
-
 async def setup_of(db: Db, body: TurnRequest) -> Setup:
     """The agent as this turn has it, with all that it needs. Problems name what is not there."""
     agent = await documents.get(db, Agent, body.agent)
@@ -84,10 +75,10 @@ async def setup_of(db: Db, body: TurnRequest) -> Setup:
     agent = agent.model_copy(update=given)
     check_schema(agent.output_schema or {}, "output_schema")
     policy, models = documents.built_in()
-    for ref in agent.models:
-        if row_of(models, policy.aliases.get(ref, ref)) is None:
-            remedy = "GET /v1/models lists what there is."
-            raise Problem(404, "not_found", f"no model {ref}", field="model", remedy=remedy)
+    unknown = [ref for ref in agent.models if not row_of(models, policy.aliases.get(ref, ref))]
+    if unknown:
+        remedy = "GET /v1/models lists what there is."
+        raise Problem(404, "not_found", f"no model {unknown[0]}", field="model", remedy=remedy)
     contracts = [await documents.get(db, Contract, ref) for ref in agent.tools]
     return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
 
@@ -101,8 +92,8 @@ async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Jo
     row |= {"turn": turn + 1, "agent": setup.agent.ref}
     journal, kept = Journal(db, ask.app.loop.owner), part(setup.json_bytes())
     journal.stored = await parts(db, body.customer, [history]) if history else {}
-    owned = {"run": run, "key": key, "body_sha256": seal, "owner": journal.owner}
-    journal.opening = [("start", row | owned)]
+    owned = {"run": run, "key": key, "body_sha256": seal, "setup": kept.name}
+    journal.opening = [("start", row | owned | {"owner": journal.owner})]
     said = Started(
         **row,
         message=body.message,
@@ -124,23 +115,17 @@ async def post_turn(ask: Ask) -> tuple[int, RunView]:
     try:
         if not body.wait_s:
             await journal.flush()
-        await rested(journal, ask.app.loop.begin(journal), body.wait_s)
+        driving = ask.app.loop.begin(journal)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(journal.rested.wait(), body.wait_s)
+        if driving.done():
+            driving.result()
     except Taken:
-        return await shown(ask, await same_turn(ask, key, seal) or "", body.wait_s)
-    found = view(journal.run)
-    return 202 if found.status == "running" else 200, found
-
-
-async def rested(journal: Journal, driving: asyncio.Task[None], wait_s: int) -> None:
-    """Once the run rests or the wait is over; StoreDown, Taken when it could not begin."""
-    resting = asyncio.ensure_future(journal.rested.wait())
-    both = [driving, resting]
-    await asyncio.wait(both, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-    resting.cancel()
-    if driving.done():
-        driving.result()
+        return await post_turn(ask)
     if not journal.flushed:
         raise StoreDown("the run log is slow")
+    found = view(journal.run)
+    return 202 if found.status == "running" else 200, found
 
 
 async def same_turn(ask: Ask, key: str | None, seal: str) -> str | None:

@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sidecar.core.messages import Value
+from sidecar.core.messages import Usage, Value
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 ToolRef = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?$")]
 ModelRef = Annotated[str, Field(pattern=r"^[^\s]{1,200}$")]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 JsonSchema = dict[str, Any]
+HIDDEN_TOKENS = 1_024  # of the provider's own tool and format prompts
 
 
 class Limits(Value):
@@ -98,6 +99,19 @@ class ModelRow(Value):
     @property
     def ref(self) -> str:
         return f"{self.provider}/{self.model}"
+
+    def cost_micros(self, usage: Usage) -> int:
+        """Rounded up; a prompt longer than `long_over` tokens is priced whole at `long_price`."""
+        prompt = usage.input + usage.cached + usage.cache_write
+        price = self.long_price if self.long_price and prompt > self.long_over else self.price
+        tokens = {**dict(usage), "output": usage.output + usage.reasoning}
+        return -(-sum(tokens[name] * rate for name, rate in price) // 1_000_000)
+
+    def worst_case_micros(self, payload_bytes: int, output_tokens: int) -> int:
+        """No byte-level BPE makes more tokens than bytes; here the cache takes all of them."""
+        usage = Usage(cache_write=payload_bytes + HIDDEN_TOKENS, output=output_tokens)
+        long = self.model_copy(update={"price": self.long_price or self.price})
+        return max(self.cost_micros(usage), long.cost_micros(usage))
 
 
 class Setup(Value):

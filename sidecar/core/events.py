@@ -13,8 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from sidecar.core.messages import Content, Reply, Usage, Value, canonical
 
-# A model call that failed is worth trying again, worth trying elsewhere, or hopeless (its code).
-AGAIN = ("rate_limited", "overloaded", "server", "timeout", "transport", "garbled", "lost")
+# A failed model call is worth trying again, unless its error is one of these.
 ELSEWHERE = ("auth", "quota", "unknown_model")
 HOPELESS = {"rejected": "provider_rejected", "context": "context_exceeded"}
 UNSETTLED = ("timeout", "transport", "garbled", "lost")  # may have been billed: at the worst case
@@ -80,30 +79,31 @@ class Flaw(Value):
     expected: str
 
 
-class Replied(Value):
-    """`answer`: the JSON text that fits the output schema. `parts`: raw, the provider's bytes."""
+class Answered(Value):
+    """`parts`: raw, the provider's bytes."""
+
+    call: str
+    cost_micros: int
+    latency_ms: int
+    parts: dict[str, str]
+
+
+class Replied(Answered):
+    """`answer`: the JSON text that fits the output schema."""
 
     kind: Literal["replied"] = "replied"
-    call: str
     reply: Reply
     answer: str | None = None
     flaws: tuple[Flaw, ...] = ()
-    cost_micros: int
-    latency_ms: int
-    parts: dict[str, str]
 
 
-class ModelFailed(Value):
-    """`error` is one of AGAIN, ELSEWHERE and HOPELESS. `parts`: raw."""
+class ModelFailed(Answered):
+    """`error`: rate_limited, overloaded, server, of ELSEWHERE, of HOPELESS or UNSETTLED."""
 
     kind: Literal["model_failed"] = "model_failed"
-    call: str
     error: str
     detail: str
     retry_after_ms: int
-    cost_micros: int
-    latency_ms: int
-    parts: dict[str, str]
 
 
 class AskedCall(Value):
@@ -114,6 +114,7 @@ class AskedCall(Value):
     tool: str
     contract: str = ""
     binding: str = ""
+    side_effects: str = "none"
     arguments: str
     idempotency_key: str
 
@@ -159,8 +160,7 @@ class Ended(Value):
 
 Input = Started | Replied | ModelFailed | ToolReturned | Cancelled | Expired
 Decided = Called | ToolsAsked | Ended
-Said = Annotated[Input | Decided, Field(discriminator="kind")]
-SAID = TypeAdapter[Input | Decided](Said)
+SAID = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
 DECISIONS = ("called", "tools_asked", "ended")
 
 
@@ -180,12 +180,7 @@ class Event:
     def sealed(self, before: str) -> "Event":
         """With the hash that it has after the event whose hash is `before`, empty for none."""
         previous = bytes.fromhex(before) if before else hashlib.sha256(self.run.encode()).digest()
-        row: dict[str, Any] = {
-            "run": self.run,
-            "seq": self.seq,
-            "at": self.at_ms,
-            "kind": self.kind,
-        }
+        row: Any = {"run": self.run, "seq": self.seq, "at": self.at_ms, "kind": self.kind}
         row["body"] = orjson.Fragment(self.body)
         return replace(self, hash=hashlib.sha256(previous + canonical(row)).hexdigest())
 

@@ -9,7 +9,7 @@ from what was folded and what the edge had `seen`, and compared with the one in 
 # pyright: reportUnknownArgumentType=false
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any, Literal
@@ -17,11 +17,11 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field
 
-from sidecar.core.events import DECISIONS, Called, Ended, Event, Seen
+from sidecar.core.events import DECISIONS, Called, Event, Seen
 from sidecar.core.messages import Value, canonical
 from sidecar.core.parts import Parts, part, unchain
 from sidecar.core.run import PROMPTS, Run, fold
-from sidecar.core.turn import CallModel, Encoder, Payload, Wait, called, decide
+from sidecar.core.turn import CallModel, Encoders, Payload, Wait, called, decide
 
 NOTHING = Seen(at_ms=0, providers=(), simulated=())
 
@@ -36,16 +36,11 @@ class Difference(Value):
     derived: str
 
 
-class Versions(Value):
-    recorded: tuple[str, ...]
-    today: tuple[str, ...]
-
-
 class Verdict(Value):
     verdict: Literal["identical", "changed", "diverged", "damaged"]
     events: int
     first: Difference | None
-    encoders: Versions
+    encoders: dict[Literal["recorded", "today"], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ class Bundle:
         return {"hash": self.hash, "events": events, "parts": parts}
 
 
-def verdict(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Verdict:
+def verdict(bundle: Bundle, encoders: Encoders) -> Verdict:
     said = [orjson.loads(event.body) for event in bundle.events if event.kind == "called"]
     recorded = {one[key] for one in said for key in ("encoder", "prompts")}
     today = {PROMPTS, *(encoder.version for encoder in encoders.values())}
@@ -80,7 +75,7 @@ def verdict(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Verdict:
     if not first:
         first = next(divergences(bundle, encoders), None)
         word = "identical" if not first else "diverged" if recorded <= today else "changed"
-    versions = Versions(recorded=tuple(sorted(recorded)), today=tuple(sorted(today)))
+    versions: Any = {"recorded": sorted(recorded), "today": sorted(today)}
     return Verdict(verdict=word, events=len(bundle.events), first=first, encoders=versions)
 
 
@@ -109,7 +104,7 @@ def damages(bundle: Bundle) -> Iterator[Difference]:
         yield difference(len(bundle.events) + 1, "", "hash", bundle.hash, before)
 
 
-def divergences(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Iterator[Difference]:
+def divergences(bundle: Bundle, encoders: Encoders) -> Iterator[Difference]:
     run: Run | None = None
     for event in bundle.events:
         if run and event.kind in DECISIONS:
@@ -117,13 +112,11 @@ def divergences(bundle: Bundle, encoders: Mapping[str, Encoder]) -> Iterator[Dif
         run = fold(run, event, bundle.parts)
 
 
-def compared(
-    run: Run, event: Event, parts: Parts, encoders: Mapping[str, Encoder]
-) -> Iterator[Difference]:
+def compared(run: Run, event: Event, parts: Parts, encoders: Encoders) -> Iterator[Difference]:
     recorded, derived, payload = event.said(), decide(run), b""
     if isinstance(derived, CallModel):
-        seen = recorded.seen if isinstance(recorded, Called | Ended) else None
-        derived, _, payload = called(run, seen or NOTHING, encoders)
+        seen = getattr(recorded, "seen", None) or NOTHING
+        derived, _, payload = called(run, seen, encoders)
     if isinstance(derived, Wait):
         yield difference(event.seq, "", "decision", event.kind, f"wait for {derived.on}")
         return

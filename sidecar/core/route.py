@@ -23,15 +23,12 @@ def row_of(models: Iterable[ModelRow], ref: str) -> ModelRow | None:
 
 def candidate(run: Run, ref: str, seen: Seen) -> Candidate:
     row = row_of(run.setup.models, ref)
-    failed = [error for model, error in run.failures if row and model == row.ref]
-    refused = ""
     if row is None:
-        refused = "unknown_model"
-    elif row.provider not in seen.providers:
-        refused = "no_key"
-    elif any(error in ELSEWHERE for error in failed):
-        refused = "failed_here"
-    return Candidate(model=row.ref if row else ref, refused=refused, failures=len(failed))
+        return Candidate(model=ref, refused="unknown_model", failures=0)
+    failed = [error for model, error in run.failures if model == row.ref]
+    dead = "failed_here" if any(error in ELSEWHERE for error in failed) else ""
+    refused = dead if row.provider in seen.providers else "no_key"
+    return Candidate(model=row.ref, refused=refused, failures=len(failed))
 
 
 def route(run: Run, seen: Seen) -> list[Candidate]:

@@ -4,6 +4,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
+import re
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from sidecar.errors import Problem
 
 DEPTH, WEIGHT = 64, 100_000  # of a schema; WEIGHT with every local $ref written out
 FLAWS = 10
+FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 REGEXES = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 20)
 
 
@@ -75,3 +77,25 @@ def flaw(schema: Any, path: list[str | int], rule: list[str | int]) -> Flaw:
         schema = schema[key]
     where = "".join(f"/{key}" for key in path)
     return Flaw(path=where, rule=str(rule[-1]), expected=orjson.dumps(schema).decode()[:200])
+
+
+def answer(text: str, schema: dict[str, Any] | None) -> tuple[str | None, tuple[Flaw, ...]]:
+    """The JSON text that fits `schema` (None without one), or what is wrong with it.
+
+    A code fence or an object with one key around the answer is undone.
+    """
+    if not text.strip():
+        return None, (Flaw(path="", rule="empty", expected="an answer"),)
+    if schema is None:
+        return None, ()
+    fenced = FENCE.fullmatch(text)
+    try:
+        value = orjson.loads(fenced[1] if fenced else text)
+    except ValueError:
+        return None, (Flaw(path="", rule="json", expected="JSON and nothing around it"),)
+    found = flaws(schema, value)
+    if found and isinstance(value, dict) and len(value) == 1:
+        (inner,) = value.values()
+        if not flaws(schema, inner):
+            value, found = inner, ()
+    return (None, found) if found else (orjson.dumps(value).decode(), ())

@@ -17,11 +17,11 @@ from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
-from sidecar.core.price import worst_case_micros
 from sidecar.core.route import route, row_of
 from sidecar.core.run import PROMPTS, Run
 
 Status = Literal["completed", "failed", "cancelled"]
+Intent = e.Called | e.Ended
 REPAIRS = 2
 ATTEMPTS = 3  # of one model call, over all candidates
 OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
@@ -44,6 +44,9 @@ class Encoder:
 
     version: str
     encode: Callable[[Run, ModelRow, int], Payload]
+
+
+Encoders = Mapping[str, Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,15 @@ def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
     for number, call in enumerate(calls):
         name, contract = f"{run.seq + 1}.{number}", contracts.get(call.tool)
         told = {"tool": call.tool, "arguments": call.arguments, "provider_id": call.id}
-        known = {"contract": contract.ref, "binding": binding_digest(contract)} if contract else {}
+        known = told_of(contract) if contract else {}
         key = str(uuid.uuid5(uuid.UUID(run.id), name))
         asked.append(e.AskedCall(id=name, idempotency_key=key, **told, **known))
     return e.ToolsAsked(calls=tuple(asked))
+
+
+def told_of(contract: Contract) -> dict[str, str]:
+    effects = contract.side_effects
+    return {"contract": contract.ref, "binding": binding_digest(contract), "side_effects": effects}
 
 
 def binding_digest(contract: Contract) -> str:
@@ -141,9 +149,7 @@ def binding_digest(contract: Contract) -> str:
     return hashlib.sha256(canonical(binding)).hexdigest()
 
 
-def called(
-    run: Run, seen: e.Seen, encoders: Mapping[str, Encoder]
-) -> tuple[e.Called | e.Ended, list[Part], bytes]:
+def called(run: Run, seen: e.Seen, encoders: Encoders) -> tuple[Intent, list[Part], bytes]:
     """The event to write before CallModel is done, its parts, and the exact bytes to send."""
     candidates = route(run, seen)
     row = row_of(run.setup.models, candidates[0].model) if candidates else None
@@ -162,7 +168,7 @@ def called(
         prompts=PROMPTS,
         route=tuple(candidates),
         seen=seen,
-        worst_case_micros=worst_case_micros(row, len(body), cap),
+        worst_case_micros=row.worst_case_micros(len(body), cap),
         parts={"frame": frame.name, "items": items[-1].name},
     )
     return said, [frame, *items], body

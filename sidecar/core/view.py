@@ -63,15 +63,15 @@ class RunView(Value):
     tool_calls: tuple[ShownCall, ...]
     waiting: Waiting | None
     error: RunError | None
-    model: str | None
-    provider: str | None
+    model: str | None = None
+    provider: str | None = None
     repairs: int
     failovers: int
     usage: Usage
     cost_usd: str
     reserved_usd: str
-    route: tuple[Candidate, ...]
-    simulated: bool
+    route: tuple[Candidate, ...] = ()
+    simulated: bool = False
     metadata: dict[str, str]
     started_at: str
     ended_at: str | None
@@ -124,7 +124,10 @@ def view(run: Run) -> RunView:
     structured = text is not None and run.setup.agent.output_schema is not None
     doubts = tuple(step.asked.id for step in run.open_steps if step.in_doubt)
     unsettled = called.worst_case_micros if called and run.last is called else 0
+    told = called.model_dump(include={"model", "provider", "route"}) if called else {}
+    told["simulated"] = called is not None and called.provider in called.seen.simulated
     return RunView(
+        **told,
         **run.started.model_dump(include={"agent", "conversation", "turn", "metadata"}),
         run=run.id,
         status=status(run),
@@ -133,15 +136,11 @@ def view(run: Run) -> RunView:
         tool_calls=tuple(map(shown_call, run.steps)),
         waiting=Waiting(calls=doubts) if status(run) == "waiting" else None,
         error=shown_error(run),
-        model=called.model if called else None,
-        provider=called.provider if called else None,
         repairs=min(run.invalid, REPAIRS),
         failovers=run.failovers,
         usage=run.usage,
         cost_usd=usd(run.cost_micros),
         reserved_usd=usd(unsettled),
-        route=called.route if called else (),
-        simulated=bool(called and called.provider in called.seen.simulated),
         started_at=rfc3339(run.started_at_ms),
         ended_at=rfc3339(run.at_ms) if run.ended else None,
     )

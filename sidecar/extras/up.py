@@ -4,7 +4,6 @@ import os
 import secrets
 import sys
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 
 from sidecar.extras.children import running
@@ -29,7 +28,7 @@ def run(given: Settings) -> None:
         if not (given.database_url and given.redis_url):
             own = stack.enter_context(servers(data))
             made |= {"database_url": own.database_url, "redis_url": own.redis_url}
-        names = {one.name: one.metadata["name"] for one in fields(Settings)}
+        names = {k: str(one.validation_alias) for k, one in Settings.model_fields.items()}
         env = os.environ | {names[name]: value for name, value in made.items()}
         children = [
             stack.enter_context(

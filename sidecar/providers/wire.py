@@ -6,6 +6,7 @@ The SDK carries authentication, base URL, headers and error classes; its public 
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import httpx2
 import openai
@@ -27,9 +28,8 @@ class Wire:
         """The raw answer to a request; ModelFault for everything that is no 2xx."""
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self.client.post(
-                    responses.PATH, content=body, cast_to=httpx2.Response, options={"headers": JSON}
-                )
+                told: Any = {"content": body, "options": {"headers": JSON}}
+                answer = await self.client.post(responses.PATH, cast_to=httpx2.Response, **told)
                 return answer.content
         except openai.APIStatusError as error:
             fault = responses.fault(error.status_code, error.response.content)
@@ -43,8 +43,6 @@ class Wire:
 
 def retry_after_ms(headers: Mapping[str, str]) -> int:
     """0 where the provider names no wait, or names it as a date."""
-    for name, factor in (("retry-after-ms", 1), ("retry-after", 1_000)):
-        value = headers.get(name, "")
-        if value.replace(".", "", 1).isdecimal():
-            return int(float(value) * factor)
-    return 0
+    seconds = headers.get("retry-after", "")
+    given = headers.get("retry-after-ms") or (f"{seconds}000" if seconds.isdecimal() else "0")
+    return int(given) if given.isdecimal() else 0

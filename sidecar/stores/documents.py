@@ -44,22 +44,17 @@ async def listed(db: Db, model: type[Kind]) -> list[Kind]:
     return [named(model, *row) for row in await db("listed", kind=FOLDER[model])]
 
 
-async def put(db: Db, name: str, given: Kind) -> Kind:
+async def put(db: Db, given: Kind) -> Kind:
     """As it is kept now. Problem `version_conflict`: that version has another signature."""
     model = type(given)
     frozen = given.model_dump(mode="json", include=FROZEN[model], exclude={"name", "version"})
-    row = {"kind": FOLDER[model], "name": name, "version": given.version}
+    row = {"kind": FOLDER[model], "name": given.name, "version": given.version}
     row["signature"] = hashlib.sha256(canonical(frozen)).hexdigest()
     row["body"] = given.json_bytes().decode()
     while not (rows := await db("put", **row)):
         if not given.version:
             continue  # somebody else took the next version
-        detail = f"{name}@{given.version} has another signature"
+        detail = f"{given.ref} has another signature"
         remedy = "Leave version out: the next one is given."
         raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
-    return given.model_copy(update={"name": name, "version": rows[0][0]})
-
-
-async def retire(db: Db, model: type[Kind], name: str) -> None:
-    await get(db, model, name)
-    await db("retire", kind=FOLDER[model], name=name)
+    return given.model_copy(update={"version": rows[0][0]})

@@ -1,6 +1,8 @@
 """The run log in Postgres. A Journal is a run in the hands of its one writer."""
 
 import asyncio
+import secrets
+import uuid
 from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -17,8 +19,6 @@ from sidecar.errors import Problem
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.telemetry import now_ms
 
-Sentence = tuple[str, dict[str, Any]]
-
 
 class Journal:
     """Events gather in memory; `flush` lands them all, or none, before the next outward effect."""
@@ -28,8 +28,8 @@ class Journal:
         self.events: list[Event] = []
         self.parts: dict[str, Part] = {}
         self.stored: dict[str, Part] = {}
-        self.opening: list[Sentence] = []
-        self.beside: list[Sentence] = []
+        self.opening: list[tuple[str, dict[str, Any]]] = []
+        self.beside: list[tuple[str, dict[str, Any]]] = []
         self.folded: Run | None = None
         self.rested = asyncio.Event()
 
@@ -49,14 +49,7 @@ class Journal:
         if isinstance(said, Ended):
             self.beside.append(("forget", {"run": name}))
         if isinstance(said, ToolsAsked):
-            self.beside += [("ask", asked) for asked in self.asked(said)]
-
-    def asked(self, said: ToolsAsked) -> Iterable[dict[str, Any]]:
-        run = self.run
-        effects = {contract.ref: contract.side_effects for contract in run.setup.contracts}
-        row = {"run": run.id, "customer": run.started.customer, "setup": run.started.parts["setup"]}
-        for call in said.calls:
-            yield row | dict(call) | {"side_effects": effects.get(call.contract, "none")}
+            self.beside += [("ask", dict(call) | {"run": name}) for call in said.calls]
 
     async def flush(self) -> None:
         """Fenced when another owner has the run; Taken when a new run's keys are in use."""
@@ -66,16 +59,23 @@ class Journal:
         end = run.ended.parts.get("conversation", "") if run.ended else ""
         fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
         fit |= {"head": run.seq, "hash": run.hash, "status": status(run), "end": end}
-        events = [asdict(event) | {"body": packed(event.body)} for event in self.events]
-        parts = [asdict(one) | {"body": packed(one.body)} for one in self.parts.values()]
-        rows = [("event", event) for event in events]
-        rows += [("part", one | {"customer": customer}) for one in parts]
-        await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])
+        new = [("event", event) for event in self.events]
+        new += [("part", one) for one in self.parts.values()]
+        more = [
+            (k, asdict(one) | {"body": packed(one.body), "customer": customer}) for k, one in new
+        ]
+        await self.db.together([*self.opening, ("fit", fit), *more, *self.beside])
         self.stored |= self.parts
         self.events, self.parts, self.opening, self.beside = [], {}, [], []
         self.flushed = run.seq
         if fit["status"] != "running":
             self.rested.set()
+
+
+def uuid7() -> str:
+    """Sorted by time, so that a page of runs needs no other cursor."""
+    stamp = now_ms() << 80 | 7 << 76 | secrets.randbits(12) << 64
+    return str(uuid.UUID(int=stamp | 2 << 62 | secrets.randbits(62)))
 
 
 async def parts(db: Db, customer: str, names: list[str]) -> dict[str, Part]:

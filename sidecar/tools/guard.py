@@ -15,9 +15,8 @@ from sidecar.errors import Misconfigured
 
 # Not for us, though `is_global` says otherwise on some Pythons.
 # Source: IANA's special-purpose registries and the clouds' metadata addresses, read 2026-11-23.
-NEVER = [ip_network("2002::/16"), ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48")]
-NEVER += [ip_network("fec0::/10"), ip_network("::/96"), ip_network("192.0.0.0/24")]
-NEVER += [ip_network("168.63.129.16")]
+NEVER = """2002::/16 64:ff9b::/96 64:ff9b:1::/48 fec0::/10 ::/96 192.0.0.0/24 168.63.129.16"""
+NETWORKS = [ip_network(text) for text in NEVER.split()]
 
 
 def exceptions(text: str) -> list[tuple[Any, int]]:
@@ -40,7 +39,7 @@ def refused(host: str, port: int, allowed: list[tuple[Any, int]]) -> bool:
     if any(port == number and address in network for network, number in allowed):
         return False
     public = address.is_global and not address.is_multicast
-    return not public or any(address in network for network in NEVER)
+    return not public or any(address in network for network in NETWORKS)
 
 
 def guarded(allowed: list[tuple[Any, int]], info: Any) -> socket.socket:
@@ -52,6 +51,4 @@ def guarded(allowed: list[tuple[Any, int]], info: Any) -> socket.socket:
 
 def connector(allowed: list[tuple[Any, int]]) -> aiohttp.TCPConnector:
     """Never reuses a connection: one that just closed would leave a `once` call in doubt."""
-    return aiohttp.TCPConnector(
-        force_close=True, limit=200, socket_factory=partial(guarded, allowed)
-    )
+    return aiohttp.TCPConnector(force_close=True, socket_factory=partial(guarded, allowed))

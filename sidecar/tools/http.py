@@ -51,7 +51,7 @@ class HttpTool:
             async with self.session.post(url, data=body, **options) as answer:
                 return result(answer.status, await capped(answer.content))
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            raise unreachable(url, error) from error
+            raise unsent(url, error.__cause__ or error) from error
         except TimeoutError as error:
             detail = f"{url} did not answer within {timeout_s} s"
             raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
@@ -70,12 +70,11 @@ class HttpTool:
         return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
 
 
-def unreachable(url: str, error: aiohttp.ClientError) -> ToolFault:
-    """Nothing was sent: never in doubt."""
-    cause = error.__cause__ or error
-    if isinstance(cause, PermissionError):
-        return ToolFault("address_refused", f"{url}: {cause}")
-    return ToolFault("tool_unreachable", f"{url}: {cause}", again=isinstance(cause, OSError))
+def unsent(url: str, cause: BaseException) -> ToolFault:
+    """Never in doubt."""
+    refused = isinstance(cause, PermissionError)
+    code = "address_refused" if refused else "tool_unreachable"
+    return ToolFault(code, f"{url}: {cause}", again=isinstance(cause, OSError) and not refused)
 
 
 async def capped(stream: aiohttp.StreamReader) -> bytes:

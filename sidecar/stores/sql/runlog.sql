@@ -20,9 +20,9 @@ RETURNING run::text, epoch;
 
 -- name: start
 -- The row of a new run; its first events follow in the same transaction.
-INSERT INTO run (run, customer, conversation, turn, agent, key, body_sha256, owner)
-VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(key)s, %(body_sha256)s,
-  %(owner)s);
+INSERT INTO run (run, customer, conversation, turn, agent, setup, key, body_sha256, owner)
+VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(setup)s, %(key)s,
+  %(body_sha256)s, %(owner)s);
 
 -- name: fit
 -- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
@@ -42,8 +42,9 @@ INSERT INTO part VALUES (%(customer)s, %(name)s, %(previous)s, %(body)s) ON CONF
 -- The row is the call's truth until its result is in the log.
 INSERT INTO tool_call (run, call, customer, setup, contract, arguments, idempotency_key,
   side_effects)
-VALUES (%(run)s, %(id)s, %(customer)s, %(setup)s, %(contract)s, %(arguments)s,
-  %(idempotency_key)s, %(side_effects)s);
+SELECT run, %(id)s, customer, setup, %(contract)s, %(arguments)s, %(idempotency_key)s,
+  %(side_effects)s
+FROM run WHERE run = %(run)s;
 
 -- name: folded
 DELETE FROM tool_call WHERE run = %(run)s AND call = %(call)s;

@@ -2,8 +2,9 @@
 -- Takes what is due; a row that does not come back is somebody else's, done, or not yet due.
 UPDATE tool_call SET state = 'running', worker = %(worker)s, attempt = attempt + 1,
   lease_until = now() + %(lease_s)s * interval '1 second'
-FROM part, unnest(%(runs)s::uuid[], %(calls)s::text[]) due (run, call)
-WHERE tool_call.run = due.run AND tool_call.call = due.call AND state = 'pending'
+FROM part, unnest(%(calls)s::text[]) offered
+WHERE tool_call.run = split_part(offered, '/', 1)::uuid AND call = split_part(offered, '/', 2)
+  AND state = 'pending'
   AND not_before <= now()
   AND part.customer = tool_call.customer AND part.name = tool_call.setup
 RETURNING tool_call.run::text, tool_call.call, tool_call.customer, contract, arguments, idempotency_key,
@@ -44,9 +45,10 @@ WHERE (run, call) IN (
 RETURNING run::text, run::text || '/' || call, state;
 
 -- name: queue
--- How much waits for a worker, for how long, and how many workers live.
+-- How much waits for a worker, for how long, how many workers live; the newest migration.
 SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= now()),
   coalesce(extract(epoch FROM now() - min(asked_at) FILTER (WHERE state = 'pending')), 0)::int,
   (SELECT count(*) FROM process
-   WHERE role = 'worker' AND beat_at > now() - interval '10 seconds')
+   WHERE role = 'worker' AND beat_at > now() - interval '10 seconds'),
+  (SELECT max(version) FROM migration)
 FROM tool_call;

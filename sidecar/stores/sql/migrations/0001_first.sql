@@ -14,6 +14,7 @@ CREATE TABLE run (
   conversation text NOT NULL,
   turn int NOT NULL,
   agent text NOT NULL,
+  setup text NOT NULL,
   key text,
   body_sha256 text NOT NULL,
   owner uuid NOT NULL,
