@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from sidecar.core.schema import flaws
 from sidecar.errors import ToolFault
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.stores.doorbell import Doorbell
+from sidecar.telemetry import now_ms
 from sidecar.tools.http import Call
 
 LEASE_S = 30
@@ -50,28 +50,22 @@ class Worker:
     async def run(self, run: str, name: str, customer: str, *row: Any) -> None:
         ref, arguments, key, attempt, setup = row
         contracts = {one.ref: one for one in Setup.model_validate_json(unpacked(setup)).contracts}
-        contract, start = contracts.get(ref), time.monotonic()
-        result, fault = b"", None
+        contract, start_ms = contracts.get(ref), now_ms()
+        state, error, result = "done", None, b""
         try:
             call = Call(run, name, customer, *checked(contract, arguments), key)
             result = orjson.dumps(await self.result(call))
-        except ToolFault as raised:
-            fault = raised
+        except ToolFault as fault:
+            state, error = judged(fault, contract, attempt)
         claimed = {"run": run, "call": name, "worker": self.name, "attempt": attempt}
-        doubt = fault and fault.in_doubt and contract and contract.side_effects == "once"
-        if fault and fault.again and not doubt and contract and attempt <= contract.retries:
+        if state == "pending":
             delay_ms = int(500 * 2**attempt * random.uniform(0.5, 1.5))
             await self.db("put_back", **claimed, delay_ms=delay_ms)
             return
-        took = {"attempts": attempt, "latency_ms": int((time.monotonic() - start) * 1_000)}
-        if fault:
-            code = "unknown" if doubt else fault.code
-            took["error"] = Failure(code=code, message=str(fault)[:2_000])
-        else:
-            took["parts"] = {"result": part(result).name}
-        said = ToolReturned(call=name, worker=self.name, **took).model_dump_json()
-        told = {"said": said, "result": packed(result), "state": "unknown" if doubt else "done"}
-        await self.db("finish", **claimed, **told)
+        told: Any = {"call": name, "worker": self.name, "attempts": attempt, "error": error}
+        told |= {"parts": {} if error else {"result": part(result).name}}
+        said = ToolReturned(**told, latency_ms=now_ms() - start_ms).model_dump_json()
+        await self.db("finish", **claimed, state=state, said=said, result=packed(result))
         await self.doorbell.ring(run)
 
     async def result(self, call: Call) -> Any:
@@ -80,6 +74,15 @@ class Worker:
             detail = f"the answer breaks the contract at {flaw.path or '/'}: {flaw.rule}"
             raise ToolFault("result_invalid", f"{detail} {flaw.expected}")
         return value
+
+
+def judged(fault: ToolFault, contract: Contract | None, attempt: int) -> tuple[str, Failure]:
+    """The call's state after a fault: pending (again, later), unknown (in doubt) or done."""
+    message = str(fault)[:2_000]
+    if contract and contract.side_effects == "once" and fault.in_doubt:
+        return "unknown", Failure(code="unknown", message=message)
+    again = contract and fault.again and attempt <= contract.retries
+    return "pending" if again else "done", Failure(code=fault.code, message=message)
 
 
 def checked(contract: Contract | None, text: str) -> tuple[Contract, dict[str, Any]]:

@@ -17,8 +17,7 @@ from sidecar.core.events import Flaw
 from sidecar.core.messages import canonical
 from sidecar.errors import Problem
 
-DEPTH, WEIGHT = 64, 100_000  # of a schema; WEIGHT with every local $ref written out
-FLAWS = 10
+DEPTH, WEIGHT, FLAWS = 64, 100_000, 10  # of a schema; WEIGHT with every $ref written out
 FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 REGEXES = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 20)
 

@@ -22,7 +22,6 @@ SQL = files("sidecar.stores") / "sql"
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
 ALONE = "SELECT pg_advisory_xact_lock(8700);"
 MIGRATION = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY);"
-Row = tuple[Any, ...]
 
 
 @cache
@@ -36,7 +35,7 @@ def sentences() -> dict[str, str]:
 class Db:
     def __init__(self, pool: aiopg.Pool) -> None:
         self.pool = pool
-        self.running: set[asyncio.Task[list[Row]]] = set()
+        self.running: set[asyncio.Task[list[Any]]] = set()
 
     @classmethod
     async def open(cls, dsn: str) -> "Db":
@@ -50,17 +49,17 @@ class Db:
         self.pool.terminate()
         await self.pool.wait_closed()
 
-    async def __call__(self, name: str, /, **values: Any) -> list[Row]:
+    async def __call__(self, name: str, /, **values: Any) -> list[Any]:
         return await self.together([(name, values)])
 
-    async def together(self, said: list[tuple[str, dict[str, Any]]]) -> list[Row]:
+    async def together(self, said: list[tuple[str, dict[str, Any]]]) -> list[Any]:
         """All sentences land, or none; the rows of the last. StoreDown, Taken, Fenced."""
         task = asyncio.create_task(self.execute([(sentences()[name], v) for name, v in said]))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return await asyncio.shield(task)
 
-    async def execute(self, statements: list[tuple[str, Any]]) -> list[Row]:
+    async def execute(self, statements: list[tuple[str, Any]]) -> list[Any]:
         try:
             async with self.pool.acquire() as connection, connection.cursor() as cursor:
                 texts = [cursor.mogrify(sql, values).decode() for sql, values in statements]

@@ -21,7 +21,12 @@ from sidecar.telemetry import now_ms
 
 
 class Journal:
-    """Events gather in memory; `flush` lands them all, or none, before the next outward effect."""
+    """Events gather in memory; `flush` lands them all, or none, before the next outward effect.
+
+    `run` is the fold of all events so far; the first `write` makes it.
+    """
+
+    run: Run
 
     def __init__(self, db: Db, owner: str, epoch: int = 0) -> None:
         self.db, self.owner, self.epoch, self.flushed = db, owner, epoch, 0
@@ -30,20 +35,15 @@ class Journal:
         self.stored: dict[str, Part] = {}
         self.opening: list[tuple[str, dict[str, Any]]] = []
         self.beside: list[tuple[str, dict[str, Any]]] = []
-        self.folded: Run | None = None
         self.rested = asyncio.Event()
-
-    @property
-    def run(self) -> Run:
-        assert self.folded
-        return self.folded
 
     def write(self, said: Input | Decided, parts: Iterable[Part] = (), run: str = "") -> None:
         """`run` names a run that starts with this event."""
         name, seq, before = (run, 1, "") if run else (self.run.id, self.run.seq + 1, self.run.hash)
         self.events.append(written(before, name, seq, now_ms(), said))
         self.parts |= {one.name: one for one in parts if one.name not in self.stored}
-        self.folded = fold(self.folded, self.events[-1], ChainMap(self.parts, self.stored))
+        known = ChainMap(self.parts, self.stored)
+        self.run = fold(None if run else self.run, self.events[-1], known)
         if isinstance(said, ToolReturned):
             self.beside.append(("folded", {"run": name, "call": said.call}))
         if isinstance(said, Ended):
@@ -53,18 +53,16 @@ class Journal:
 
     async def flush(self) -> None:
         """Fenced when another owner has the run; Taken when a new run's keys are in use."""
-        run, customer = self.run, self.run.started.customer
+        run, who = self.run, {"customer": self.run.started.customer}
         if not self.events:
             return
         end = run.ended.parts.get("conversation", "") if run.ended else ""
         fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
         fit |= {"head": run.seq, "hash": run.hash, "status": status(run), "end": end}
-        new = [("event", event) for event in self.events]
-        new += [("part", one) for one in self.parts.values()]
-        more = [
-            (k, asdict(one) | {"body": packed(one.body), "customer": customer}) for k, one in new
-        ]
-        await self.db.together([*self.opening, ("fit", fit), *more, *self.beside])
+        parts = [("part", one) for one in self.parts.values()]
+        new = [*(("event", one) for one in self.events), *parts]
+        rows = [(what, asdict(one) | {"body": packed(one.body)} | who) for what, one in new]
+        await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])
         self.stored |= self.parts
         self.events, self.parts, self.opening, self.beside = [], {}, [], []
         self.flushed = run.seq
@@ -99,7 +97,7 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
 async def opened(db: Db, owner: str, epoch: int, run: str) -> Journal:
     """A run's journal, as far as its log goes."""
     log, journal = await bundle(db, run, "*"), Journal(db, owner, epoch)
-    journal.stored, journal.folded, journal.flushed = dict(log.parts), log.run(), len(log.events)
+    journal.stored, journal.run, journal.flushed = dict(log.parts), log.run(), len(log.events)
     return journal
 
 
