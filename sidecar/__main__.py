@@ -6,6 +6,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Coroutine
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +24,7 @@ from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell
 from sidecar.telemetry import forever, to_stderr
 from sidecar.tools import guard
-from sidecar.tools.http import HttpTool
+from sidecar.tools.http import request
 from sidecar.worker import Worker
 
 DRAIN_S = 20
@@ -53,8 +54,7 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """Tool calls; those that run are finished first."""
     connector = guard.connector(guard.exceptions(given.allow_hosts))
     async with aiohttp.ClientSession(connector=connector) as session:
-        tools = {"http": HttpTool(session, given.secret)}
-        worker = Worker(db, doorbell, tools, name)
+        worker = Worker(db, doorbell, {"http": partial(request, session, given.secret)}, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await asyncio.wait([*worker.running, idle()], timeout=DRAIN_S)
 
@@ -81,6 +81,9 @@ COMMANDS = {"serve": serve, "work": work, "migrate": migrate}
 
 
 async def run(command: str, given: Settings) -> None:
+    if not given.secret:
+        remedy = "Set it to a long random text, the same for every process"
+        raise Misconfigured("AGENTRT_SECRET is not set", remedy=remedy)
     db, doorbell = await Db.open(given.database_url), Doorbell(given.redis_url)
     name = str(uuid.uuid4())
     await db.migrate()

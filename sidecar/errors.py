@@ -31,15 +31,15 @@ class Misconfigured(Fault):
 
 
 class StoreDown(Fault):
-    pass
+    """The outcome of a write is unknown."""
 
 
 class Taken(Fault):
-    pass
+    """By somebody who was earlier."""
 
 
 class Fenced(Fault):
-    pass
+    """`owner`, `epoch` or `head` is no longer what this process wrote last."""
 
 
 class ModelFault(Fault):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sidecar.core import events as e
@@ -22,7 +23,6 @@ from sidecar.telemetry import log, now_ms
 ENCODERS: Mapping[str, Encoder] = {openai.NAME: openai.ENCODER}
 ATTEMPT_S = 60
 LEASE_S = 10
-TOOL_ATTEMPTS = 12  # claims of one call whose workers all died
 EXPIRES_MS = 7 * 86_400_000
 
 
@@ -46,7 +46,7 @@ class Loop:
         for journal in await adopted(self.db, self.owner, LEASE_S):
             log.warning("adopted run %s", journal.run.id)
             self.begin(journal)
-        swept = await self.db("sweep", attempts=TOOL_ATTEMPTS)
+        swept = await self.db("sweep")
         await self.doorbell.enqueue(call for _, call, state in swept if state == "pending")
         for run in {run for run, _, state in swept if state != "pending"}:
             await self.doorbell.ring(run)
@@ -77,7 +77,7 @@ class Loop:
                 rung = self.doorbell.next_ring(run.id)
                 await self.hear(journal)
             if now_ms() > deadline_ms(journal.run):
-                journal.write(e.Expired())
+                journal.write(e.Stopped(kind="expired"))
             await self.act(journal, rung)
         await journal.flush()
         await self.doorbell.ring(run.id)
@@ -107,7 +107,7 @@ class Loop:
                 journal.write(*returned(*row))
         for key, by in await self.db("told", run=run.id):
             journal.beside.append(("heard", {"run": run.id, "key": key}))
-            journal.write(e.Cancelled(by=by))
+            journal.write(e.Stopped(kind="cancelled", by=by))
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
@@ -139,9 +139,8 @@ class Loop:
 
 async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
     await journal.flush()
-    waiting = asyncio.ensure_future(rung.wait())
-    await asyncio.wait([waiting], timeout=max(0, until_ms - now_ms() + 1) / 1_000)
-    waiting.cancel()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
 
 
 def deadline_ms(run: Run) -> int:

@@ -1,6 +1,6 @@
 """Agents, tools and models: the configuration, as its users put and get it."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sidecar.api.door import Ask, validated
 from sidecar.core.documents import Agent, Contract
@@ -9,13 +9,11 @@ from sidecar.core.turn import binding_digest
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
-Kind = TypeVar("Kind", Agent, Contract)
 
-
-class Doors(Generic[Kind]):
+class Doors:
     """The four calls that agents and tools share."""
 
-    def __init__(self, model: type[Kind]) -> None:
+    def __init__(self, model: type[Any]) -> None:
         self.model = model
 
     def shown(self, document: Agent | Contract) -> dict[str, Any]:

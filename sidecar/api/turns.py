@@ -4,24 +4,22 @@ import asyncio
 import hashlib
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sidecar.api.door import Ask
-from sidecar.core.documents import Agent, Contract, JsonSchema, ModelRef, Seconds, Setup, ToolRef
+from sidecar.core.documents import JsonSchema, ModelRef, Seconds, ToolRef
 from sidecar.core.events import Started
 from sidecar.core.messages import Content, Value
 from sidecar.core.parts import part
 from sidecar.core.replay import Bundle, Verdict, verdict
-from sidecar.core.route import row_of
-from sidecar.core.schema import check_schema
 from sidecar.core.view import RunView, view
 from sidecar.errors import Problem, StoreDown, Taken
 from sidecar.loop import ENCODERS
 from sidecar.stores import documents
-from sidecar.stores.db import Db
 from sidecar.stores.runlog import Journal, bundle, parts, uuid7
 from sidecar.telemetry import now_ms
 
@@ -38,7 +36,7 @@ class TurnRequest(Value):
     customer: Customer = "default"
     conversation: Plain = ""
     model: ModelRef | None = None
-    task: str | None = None
+    task: Plain | None = None
     tools: tuple[ToolRef, ...] | None = None
     output_schema: JsonSchema | None = None
     timeout_s: Seconds | None = None
@@ -64,28 +62,9 @@ class RunList(Value):
     cursor: str | None
 
 
-async def setup_of(db: Db, body: TurnRequest) -> Setup:
-    """The agent as this turn has it, with all that it needs. Problems name what is not there."""
-    agent = await documents.get(db, Agent, body.agent)
-    given = body.model_dump(include={"task", "tools", "output_schema"}, exclude_none=True)
-    if body.model:
-        given["models"] = (body.model,)
-    if body.timeout_s:
-        given["limits"] = agent.limits.model_copy(update={"timeout_s": body.timeout_s})
-    agent = agent.model_copy(update=given)
-    check_schema(agent.output_schema or {}, "output_schema")
-    policy, models = documents.built_in()
-    unknown = [ref for ref in agent.models if not row_of(models, policy.aliases.get(ref, ref))]
-    if unknown:
-        remedy = "GET /v1/models lists what there is."
-        raise Problem(404, "not_found", f"no model {unknown[0]}", field="model", remedy=remedy)
-    contracts = [await documents.get(db, Contract, ref) for ref in agent.tools]
-    return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
-
-
 async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Journal:
     """A journal that holds the new run's first event, not yet written."""
-    db, run, setup = ask.app.loop.db, uuid7(), await setup_of(ask.app.loop.db, body)
+    db, run, setup = ask.app.loop.db, uuid7(), await documents.setup(ask.app.loop.db, body)
     row: dict[str, Any] = {"customer": body.customer, "conversation": body.conversation or run}
     before = await db("conversation", **row)
     turn, history = before[0] if before else (0, "")
@@ -143,37 +122,43 @@ async def same_turn(ask: Ask, key: str | None, seal: str) -> str | None:
     return None
 
 
-async def shown(ask: Ask, run: str, wait_s: int) -> tuple[int, RunView]:
+async def shown(
+    ask: Ask, run: str, wait_s: int, going: Sequence[str] = ("running",)
+) -> tuple[int, RunView]:
     """The run, once it rests or the wait is over: 200, or 202 for one that still goes."""
     until = time.monotonic() + wait_s
     while True:
         rung = ask.app.loop.doorbell.next_ring(run)
         found = view((await bundle(ask.app.loop.db, run, ask.customer)).run())
         left_s = until - time.monotonic()
-        if found.status != "running" or left_s <= 0:
+        if found.status not in going or left_s <= 0:
             return 202 if found.status == "running" else 200, found
-        waiting = asyncio.ensure_future(rung.wait())
-        await asyncio.wait([waiting], timeout=left_s)
-        waiting.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(rung.wait(), left_s)
 
 
-async def log_of(ask: Ask) -> Bundle:
-    """Problem `not_found` for what is no run of this customer's."""
+def run_of(ask: Ask) -> str:
     try:
-        return await bundle(ask.app.loop.db, str(uuid.UUID(ask.path["run"])), ask.customer)
+        return str(uuid.UUID(ask.path["run"]))
     except ValueError as error:
         raise Problem(404, "not_found", f"{ask.path['run']} is no run", field="run") from error
 
 
+async def log_of(ask: Ask) -> Bundle:
+    return await bundle(ask.app.loop.db, run_of(ask), ask.customer)
+
+
 async def get_run(ask: Ask) -> tuple[int, RunView]:
-    log = await log_of(ask)
-    return 200, (await shown(ask, log.events[0].run, ask.query.wait_s))[1]
+    return 200, (await shown(ask, run_of(ask), ask.query.wait_s))[1]
 
 
 async def get_runs(ask: Ask) -> tuple[int, RunList]:
-    db = ask.app.loop.db
+    """Without those whose log is damaged."""
+    db, found = ask.app.loop.db, list[RunView]()
     names = [run for (run,) in await db("runs", **ask.query.model_dump(mode="json"))]
-    found = [view((await bundle(db, name, ask.customer)).run()) for name in names]
+    for name in names:
+        with suppress(Problem):
+            found.append(view((await bundle(db, name, ask.customer)).run()))
     more = names[-1] if len(names) == ask.query.limit else None
     return 200, RunList(runs=tuple(found), cursor=more)
 
@@ -184,11 +169,10 @@ async def get_events(ask: Ask) -> tuple[int, Any]:
 
 
 async def post_cancel(ask: Ask) -> tuple[int, RunView]:
-    """A model call in flight is finished first, and paid."""
     run = (await log_of(ask)).events[0].run
     await ask.app.loop.db("tell", run=run, key="cancel", kind="cancel", body="operator")
     await ask.app.loop.doorbell.ring(run)
-    return 200, (await shown(ask, run, 5))[1]
+    return 200, (await shown(ask, run, 5, going=("running", "waiting")))[1]
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:

@@ -5,6 +5,7 @@ are made once, when the event is written: hash and store use those bytes, never 
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -136,13 +137,9 @@ class ToolReturned(Value):
     parts: dict[str, str] = Field(default={})
 
 
-class Cancelled(Value):
-    kind: Literal["cancelled"] = "cancelled"
-    by: str
-
-
-class Expired(Value):
-    kind: Literal["expired"] = "expired"
+class Stopped(Value):
+    kind: Literal["cancelled", "expired"]
+    by: str = "deadline"
 
 
 class Ended(Value):
@@ -158,7 +155,7 @@ class Ended(Value):
     parts: dict[str, str] = Field(default={})
 
 
-Input = Started | Replied | ModelFailed | ToolReturned | Cancelled | Expired
+Input = Started | Replied | ModelFailed | ToolReturned | Stopped
 Decided = Called | ToolsAsked | Ended
 SAID = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
 DECISIONS = ("called", "tools_asked", "ended")
@@ -176,6 +173,12 @@ class Event:
     def said(self) -> Input | Decided:
         """ValidationError if the bytes are not what an event of this kind says."""
         return SAID.validate_python({"kind": self.kind, **orjson.loads(self.body)})
+
+    def parts(self) -> dict[str, str]:
+        """The names of its parts; none for bytes that are no JSON."""
+        with suppress(ValueError):
+            return orjson.loads(self.body).get("parts", {})
+        return {}
 
     def sealed(self, before: str) -> "Event":
         """With the hash that it has after the event whose hash is `before`, empty for none."""

@@ -22,6 +22,8 @@ from sidecar.core.messages import Value, canonical
 from sidecar.core.parts import Parts, part, unchain
 from sidecar.core.run import PROMPTS, Run, fold
 from sidecar.core.turn import CallModel, Encoders, Payload, Wait, called, decide
+from sidecar.core.view import rfc3339
+from sidecar.errors import Problem
 
 NOTHING = Seen(at_ms=0, providers=(), simulated=())
 
@@ -52,27 +54,31 @@ class Bundle:
     hash: str
 
     def run(self) -> Run:
-        """KeyError or ValidationError for a damaged log."""
-        run: Run | None = None
-        for event in self.events:
-            run = fold(run, event, self.parts)
-        assert run
+        """Problem `log_damaged` where the log does not read."""
+        run: Any = None
+        try:
+            for event in self.events:
+                run = fold(run, event, self.parts)
+        except (LookupError, ValueError) as error:
+            detail, remedy = f"{type(error).__name__}: {error}"[:300], "A replay says where."
+            raise Problem(500, "log_damaged", detail, remedy=remedy) from error
         return run
 
     def portable(self, *, with_parts: bool) -> dict[str, Any]:
         """JSON that holds all that a replay needs; a part's bytes are base64."""
-        events = [asdict(event) | {"body": orjson.loads(event.body)} for event in self.events]
+        log = [asdict(event) | {"at": rfc3339(event.at_ms)} for event in self.events]
+        log = [shown | {"body": orjson.loads(shown["body"])} for shown in log]
         listed = self.parts.values() if with_parts else ()
         parts = [asdict(one) | {"body": b64encode(one.body).decode()} for one in listed]
-        return {"hash": self.hash, "events": events, "parts": parts}
+        return {"hash": self.hash, "events": log, "parts": parts}
 
 
 def verdict(bundle: Bundle, encoders: Encoders) -> Verdict:
-    said = [orjson.loads(event.body) for event in bundle.events if event.kind == "called"]
-    recorded = {one[key] for one in said for key in ("encoder", "prompts")}
+    word, first, recorded = "damaged", next(damages(bundle), None), set[str]()
     today = {PROMPTS, *(encoder.version for encoder in encoders.values())}
-    word, first = "damaged", next(damages(bundle), None)
     if not first:
+        said = [orjson.loads(event.body) for event in bundle.events if event.kind == "called"]
+        recorded = {one[key] for one in said for key in ("encoder", "prompts")}
         first = next(divergences(bundle, encoders), None)
         word = "identical" if not first else "diverged" if recorded <= today else "changed"
     versions: Any = {"recorded": sorted(recorded), "today": sorted(today)}
@@ -91,7 +97,7 @@ def damages(bundle: Bundle) -> Iterator[Difference]:
         made = event.sealed(before).hash
         if (event.seq, event.hash) != (seq, made):
             yield difference(seq, "", "hash", event.hash, made)
-        for key, name in orjson.loads(event.body).get("parts", {}).items():
+        for key, name in event.parts().items():
             while name not in sound:
                 held = bundle.parts.get(name)
                 found = part(held.body, held.previous).name if held else None

@@ -23,8 +23,7 @@ class Step:
 
     @property
     def in_doubt(self) -> bool:
-        error = self.returned.error if self.returned else None
-        return error is not None and error.code == "unknown"
+        return bool(self.returned and self.returned.error and self.returned.error.code == "unknown")
 
 
 @dataclass(frozen=True, slots=True)

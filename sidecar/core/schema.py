@@ -39,15 +39,10 @@ def weight(root: Any, node: Any, within: tuple[str, ...] = (), depth: int = 0) -
     return total
 
 
-def no_retrieval(uri: str) -> Any:
-    raise ValueError(f"{uri} is not local")
-
-
 @lru_cache(maxsize=1_024)
 def compiled(schema: bytes) -> jsonschema_rs.Draft202012Validator:
-    document = orjson.loads(schema)
-    options: Any = {"mask": "<value>", "pattern_options": REGEXES}
-    return jsonschema_rs.Draft202012Validator(document, retriever=no_retrieval, **options)
+    options: Any = {"mask": "<value>", "pattern_options": REGEXES, "offline": True}
+    return jsonschema_rs.Draft202012Validator(orjson.loads(schema), **options)
 
 
 def check_schema(schema: dict[str, Any], field: str) -> None:
@@ -60,7 +55,7 @@ def check_schema(schema: dict[str, Any], field: str) -> None:
         compiled(canonical(schema))
     except (ValueError, LookupError, TypeError, jsonschema_rs.ReferencingError) as error:
         remedy = "Send a JSON Schema (2020-12) with local references only."
-        detail = f"{field} is not a usable JSON Schema: {error}"
+        detail = f"{field} is not a usable JSON Schema: {str(error).partition(chr(10))[0]}"
         raise Problem(422, "validation", detail, field=field, remedy=remedy) from error
 
 

@@ -20,7 +20,6 @@ from sidecar.core.parts import Part, chain, part
 from sidecar.core.route import route, row_of
 from sidecar.core.run import PROMPTS, Run
 
-Status = Literal["completed", "failed", "cancelled"]
 Intent = e.Called | e.Ended
 REPAIRS = 2
 ATTEMPTS = 3  # of one model call, over all candidates
@@ -61,9 +60,9 @@ class Wait:
 
 def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
     match run.last:
-        case e.Cancelled():
+        case e.Stopped(kind="cancelled"):
             return ended(run, "cancelled")
-        case e.Expired():
+        case e.Stopped():
             return failed(run, "deadline", "the turn was not done within its timeout_s")
         case e.Called():
             return Wait("model")
@@ -114,7 +113,7 @@ def failed(run: Run, code: str, message: str, seen: e.Seen | None = None) -> e.E
     return ended(run, "failed", error=e.Failure(code=code, message=message), seen=seen)
 
 
-def ended(run: Run, status: Status, **told: Any) -> e.Ended:
+def ended(run: Run, status: Literal["completed", "failed", "cancelled"], **told: Any) -> e.Ended:
     if status == "completed":
         told["parts"] = {"conversation": conversation(run)[-1].name}
     return e.Ended(status=status, cost_micros=run.cost_micros, usage=run.usage, **told)

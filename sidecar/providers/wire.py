@@ -44,5 +44,4 @@ class Wire:
 def retry_after_ms(headers: Mapping[str, str]) -> int:
     """0 where the provider names no wait, or names it as a date."""
     seconds = headers.get("retry-after", "")
-    given = headers.get("retry-after-ms") or (f"{seconds}000" if seconds.isdecimal() else "0")
-    return int(given) if given.isdecimal() else 0
+    return int(seconds) * 1_000 if seconds.isdecimal() else 0

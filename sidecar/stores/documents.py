@@ -4,10 +4,12 @@ import hashlib
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sidecar.core.documents import Agent, Contract, ModelRow, Policy
+from sidecar.core.documents import Agent, Contract, ModelRow, Policy, Setup
 from sidecar.core.messages import canonical
+from sidecar.core.route import row_of
+from sidecar.core.schema import check_schema
 from sidecar.errors import Problem
 from sidecar.stores.db import Db
 
@@ -58,3 +60,25 @@ async def put(db: Db, given: Kind) -> Kind:
         remedy = "Leave version out: the next one is given."
         raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
     return given.model_copy(update={"version": rows[0][0]})
+
+
+async def setup(db: Db, asked: Any) -> Setup:
+    """The agent as a turn asks for it, with all that it needs. Problems name what is not there.
+
+    `asked` has the fields of a turn request; None is as the agent has it.
+    """
+    agent = await get(db, Agent, asked.agent)
+    given = asked.model_dump(include={"task", "tools", "output_schema"}, exclude_none=True)
+    if asked.model:
+        given["models"] = (asked.model,)
+    if asked.timeout_s:
+        given["limits"] = agent.limits.model_copy(update={"timeout_s": asked.timeout_s})
+    agent = agent.model_copy(update=given)
+    check_schema(agent.output_schema or {}, "output_schema")
+    policy, models = built_in()
+    unknown = [ref for ref in agent.models if not row_of(models, policy.aliases.get(ref, ref))]
+    if unknown:
+        remedy = "GET /v1/models lists what there is."
+        raise Problem(404, "not_found", f"no model {unknown[0]}", field="model", remedy=remedy)
+    contracts = [await get(db, Contract, ref) for ref in agent.tools]
+    return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)

@@ -64,8 +64,7 @@ class Doorbell:
         except ResponseError:
             await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
             return []
-        messages = found[0][1] if found else []
-        return [(number, fields[b"call"].decode()) for number, fields in messages]
+        return [(number, told[b"call"].decode()) for _, all in found or () for number, told in all]
 
     async def done(self, numbers: list[bytes]) -> None:
         with suppress(*AWAY):

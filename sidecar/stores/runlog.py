@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
 from sidecar.core.events import Decided, Ended, Event, Input, ToolReturned, ToolsAsked, written
 from sidecar.core.parts import Part
 from sidecar.core.replay import Bundle
@@ -90,7 +88,7 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
     ((customer, end),) = rows
     found = await db("events", run=run)
     events = [Event(run, seq, at, kind, unpacked(raw), seal) for seq, at, kind, raw, seal in found]
-    names = [n for event in events for n in orjson.loads(event.body).get("parts", {}).values()]
+    names = [name for event in events for name in event.parts().values()]
     return Bundle(events, await parts(db, customer, names), end)
 
 

@@ -16,7 +16,6 @@ from sidecar.errors import Misconfigured
 # Not for us, though `is_global` says otherwise on some Pythons.
 # Source: IANA's special-purpose registries and the clouds' metadata addresses, read 2026-11-23.
 NEVER = """2002::/16 64:ff9b::/96 64:ff9b:1::/48 fec0::/10 ::/96 192.0.0.0/24 168.63.129.16"""
-NETWORKS = [ip_network(text) for text in NEVER.split()]
 
 
 def exceptions(text: str) -> list[tuple[Any, int]]:
@@ -39,7 +38,7 @@ def refused(host: str, port: int, allowed: list[tuple[Any, int]]) -> bool:
     if any(port == number and address in network for network, number in allowed):
         return False
     public = address.is_global and not address.is_multicast
-    return not public or any(address in network for network in NETWORKS)
+    return not public or any(address in ip_network(text) for text in NEVER.split())
 
 
 def guarded(allowed: list[tuple[Any, int]], info: Any) -> socket.socket:

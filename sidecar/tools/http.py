@@ -37,37 +37,35 @@ def signing_secret(root: str, tool: str) -> str:
     return hmac_sha256(root, f"tool:{tool}".encode())
 
 
-class HttpTool:
-    def __init__(self, session: aiohttp.ClientSession, secret: str) -> None:
-        self.session, self.secret = session, secret
+async def request(session: aiohttp.ClientSession, secret: str, call: Call) -> Any:
+    """The parsed result, not yet validated. ToolFault names what went wrong."""
+    url, timeout_s = call.contract.config.url, call.contract.timeout_s
+    body, headers = envelope(secret, call)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    options = {"headers": headers, "timeout": timeout, "allow_redirects": False}
+    try:
+        async with session.post(url, data=body, **options) as answer:
+            return result(answer.status, await capped(answer.content))
+    except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        raise unsent(url, error.__cause__ or error) from error
+    except TimeoutError as error:
+        detail = f"{url} did not answer within {timeout_s} s"
+        raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
+    except aiohttp.ClientError as error:
+        raise ToolFault("tool_failed", f"{url}: {error}", again=True, in_doubt=True) from error
 
-    async def __call__(self, call: Call) -> Any:
-        """The parsed result, not yet validated. ToolFault names what went wrong."""
-        url, timeout_s = call.contract.config.url, call.contract.timeout_s
-        body, headers = self.request(call)
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        options = {"headers": headers, "timeout": timeout, "allow_redirects": False}
-        try:
-            async with self.session.post(url, data=body, **options) as answer:
-                return result(answer.status, await capped(answer.content))
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            raise unsent(url, error.__cause__ or error) from error
-        except TimeoutError as error:
-            detail = f"{url} did not answer within {timeout_s} s"
-            raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
-        except aiohttp.ClientError as error:
-            raise ToolFault("tool_failed", f"{url}: {error}", again=True, in_doubt=True) from error
 
-    def request(self, call: Call) -> tuple[bytes, dict[str, str]]:
-        headers = {"Idempotency-Key": call.idempotency_key, "Accept-Encoding": "identity"}
-        headers["Content-Type"] = "application/json"
-        if not call.contract.config.envelope:
-            return orjson.dumps(call.arguments), headers
-        told = {"run": call.run, "call": call.call, "tool": call.contract.name}
-        body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
-        at_s, secret = int(time.time()), signing_secret(self.secret, call.contract.name)
-        signature = hmac_sha256(secret, f"{at_s}.".encode() + body)
-        return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
+def envelope(root: str, call: Call) -> tuple[bytes, dict[str, str]]:
+    """Body and headers."""
+    headers = {"Idempotency-Key": call.idempotency_key, "Accept-Encoding": "identity"}
+    headers["Content-Type"] = "application/json"
+    if not call.contract.config.envelope:
+        return orjson.dumps(call.arguments), headers
+    told = {"run": call.run, "call": call.call, "tool": call.contract.name}
+    body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
+    at_s, secret = int(time.time()), signing_secret(root, call.contract.name)
+    signature = hmac_sha256(secret, f"{at_s}.".encode() + body)
+    return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
 
 
 def unsent(url: str, cause: BaseException) -> ToolFault:
@@ -94,6 +92,6 @@ def result(status: int, raw: bytes) -> Any:
     except ValueError as error:
         raise ToolFault("result_invalid", f"the answer is not JSON: {error}") from error
     match found:
-        case {"error": {"code": str(code), "message": str(message)}, **rest} if not rest:
-            raise ToolFault(code, message)
+        case {"error": dict(error), **rest} if not rest:
+            raise ToolFault(str(error.get("code", "tool_failed")), str(error.get("message", "")))
     return found

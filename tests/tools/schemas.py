@@ -1,6 +1,7 @@
 """Writes schemas/*.json from the Pydantic models; with --check, fails where one has drifted."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ ASKED: dict[str, type[BaseModel]] = {"turn_request": TurnRequest, "agent": Agent
 ASKED |= {"contract": Contract, "policy": Policy, "model": ModelRow, "setup": Setup}
 ANSWERED: dict[str, type[BaseModel]] = {"run": RunView, "runs": RunList, "verdict": Verdict}
 SAID = [events.Started, events.Called, events.Replied, events.ModelFailed, events.ToolsAsked]
-SAID += [events.ToolReturned, events.Cancelled, events.Expired, events.Ended]
+SAID += [events.ToolReturned, events.Stopped, events.Ended]
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
     "description": "RFC 9457: what went wrong, and what to do about it.",
@@ -36,13 +37,17 @@ PROBLEM: dict[str, Any] = {
 }
 
 
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
 def schemas() -> dict[str, Any]:
     made: dict[str, Any] = {"problem": PROBLEM}
     made |= {name: model.model_json_schema() for name, model in ASKED.items()}
     for name, model in ANSWERED.items():
         made[name] = model.model_json_schema(mode="serialization", by_alias=True)
     for model in SAID:
-        made[f"event.{model.model_fields['kind'].default}"] = model.model_json_schema()
+        made[f"event.{snake(model.__name__)}"] = model.model_json_schema()
     return made
 
 

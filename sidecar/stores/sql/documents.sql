@@ -3,7 +3,7 @@ SELECT version, body, retired FROM document WHERE kind = %(kind)s AND name = %(n
 ORDER BY version DESC;
 
 -- name: listed
-SELECT * FROM (
+SELECT name, version, body FROM (
   SELECT DISTINCT ON (name) name, version, body, retired FROM document
   WHERE kind = %(kind)s ORDER BY name, version DESC) newest
 WHERE NOT retired;

@@ -33,9 +33,10 @@ SELECT call, attempt, said, result FROM tool_call
 WHERE run = %(run)s AND state IN ('done', 'unknown') ORDER BY call;
 
 -- name: sweep
--- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due.
+-- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due,
+-- but for a call that has outlived twelve of them.
 UPDATE tool_call SET rung_at = now(), state = CASE
-    WHEN state = 'running' AND side_effects = 'once' OR attempt >= %(attempts)s THEN 'unknown'
+    WHEN state = 'running' AND side_effects = 'once' OR attempt >= 12 THEN 'unknown'
     ELSE 'pending' END
 WHERE (run, call) IN (
   SELECT run, call FROM tool_call

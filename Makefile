@@ -1,0 +1,56 @@
+# One command each; a bare `make` lists them. Needs Python 3.11 or newer, make and the network.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help up down test check bench schemas format
+
+VENV := .venv
+PY := $(VENV)/bin/python
+NODE_PACKAGE := n8n-nodes-agentrt
+DEV := $(NODE_PACKAGE)/dev
+
+# Node and npm come from the venv; whatever the machine has is never used.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+export npm_config_update_notifier := false
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+up: $(VENV)/.installed ## start everything and run the example (ONCE=1: stop after it)
+	@$(PY) $(DEV)/up.py
+
+down: $(VENV)/.installed ## stop what `make up` started
+	@$(PY) $(DEV)/up.py down
+
+test: check ## all checks and all tests, with real stores and a real n8n
+	@npm test --prefix $(NODE_PACKAGE)
+	@$(PY) -m pytest
+
+check: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## format, lint, types, import floors, drift
+	@ruff format --check .
+	@ruff check .
+	@$(PY) -m pyright
+	@lint-imports --no-logo
+	@npm run lint --prefix $(NODE_PACKAGE)
+	@$(PY) tests/tools/schemas.py --check
+
+bench: $(VENV)/.installed ## measure turns per second
+	@$(PY) -m tests.bench
+
+schemas: $(VENV)/.installed ## write schemas/ and the node's types again
+	@$(PY) tests/tools/schemas.py
+
+format: $(VENV)/.installed ## format the Python code
+	@ruff format . && ruff check --fix .
+
+# The marker is written last, so that a half-finished install is done again.
+$(VENV)/.installed: requirements.lock $(DEV)/venv.sh
+	@PYTHON="$(PYTHON)" sh $(DEV)/venv.sh $(VENV)
+	@touch $@
+
+$(NODE_PACKAGE)/node_modules/.installed: $(NODE_PACKAGE)/package-lock.json | $(VENV)/.installed
+	@$(PY) $(DEV)/npm.py $(NODE_PACKAGE)
+	@touch $@
