@@ -104,7 +104,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 async def provider(simulator: Process, http: aiohttp.ClientSession) -> AsyncIterator[Provider]:
     """Every fault that a test orders must have happened when it ends."""
     provider = Provider(http, simulator.url)
-    await Api(http, simulator.url, "any").up("/v1/models")
+    await Api(http, simulator, "any").up("/v1/models")
     await provider.reset()
     yield provider
     assert await provider.unused() == []
@@ -112,8 +112,8 @@ async def provider(simulator: Process, http: aiohttp.ClientSession) -> AsyncIter
 
 @pytest.fixture
 async def api(house: Installation, provider: Provider) -> AsyncIterator[Api]:
-    async with opened(house.started[0].url, KEY) as api:
-        yield await api.up()
+    async with opened(house.started[0], KEY) as api:
+        yield api
 
 
 @pytest.fixture

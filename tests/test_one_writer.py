@@ -49,8 +49,7 @@ class Two:
 async def two(spare: Installation, provider: Provider) -> AsyncIterator[Two]:
     first, second = spare.sidecar(), spare.sidecar()
     async with AsyncExitStack() as stack:
-        apis = [await stack.enter_async_context(opened(p.url, KEY)) for p in (first, second)]
-        await asyncio.gather(*(api.up() for api in apis))
+        apis = [await stack.enter_async_context(opened(one, KEY)) for one in (first, second)]
         yield Two(spare, first, second, *apis)
 
 
@@ -141,8 +140,8 @@ async def test_a_poll_at_another_sidecar_hears_of_the_end(two: Two, tools: ToolS
 @pytest.fixture
 async def alone(spare: Installation, provider: Provider) -> AsyncIterator[Api]:
     """One sidecar; workers are the test's to start and kill."""
-    async with opened(spare.sidecar().url, KEY) as api:
-        yield await api.up()
+    async with opened(spare.sidecar(), KEY) as api:
+        yield api
 
 
 async def test_a_call_of_a_killed_worker_runs_again_only_where_that_is_safe(

@@ -17,8 +17,7 @@ async def test_a_sidecar_without_key_redis_or_network_replays_identically(
     await provider.faults("refusal")
     refused = (await api.turn("reaching", "Company: Acme"))["run"]
     alone = house.offline_sidecar()
-    async with opened(alone.url, KEY) as offline:
-        await offline.up()
+    async with opened(alone, KEY) as offline:
         health = (await offline("GET", "/health")).body
         assert health["stores"] == {"postgres": "up", "redis": "down"}
         assert health["providers"]["openai"]["configured"] is False

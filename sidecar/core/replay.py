@@ -11,6 +11,7 @@ from what was folded and what the edge had `seen`, and compared with the one in 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from itertools import zip_longest
 from typing import Any, Literal
 
@@ -55,14 +56,13 @@ class Bundle:
 
     def run(self) -> Run:
         """Problem `log_damaged` where the log does not read."""
-        run: Any = None
         try:
-            for event in self.events:
-                run = fold(run, event, self.parts)
+            first, *later = self.events
+            began = fold(None, first, self.parts)
+            return reduce(lambda run, event: fold(run, event, self.parts), later, began)
         except (LookupError, ValueError) as error:
             detail, remedy = f"{type(error).__name__}: {error}"[:300], "A replay says where."
             raise Problem(500, "log_damaged", detail, remedy=remedy) from error
-        return run
 
     def portable(self, *, with_parts: bool) -> dict[str, Any]:
         """JSON that holds all that a replay needs; a part's bytes are base64."""

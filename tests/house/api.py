@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.house.processes import Process
 from tests.house.until import until
 
 
@@ -30,8 +31,8 @@ class Answer:
 
 
 class Api:
-    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
-        self.session, self.url, self.key = session, url, key
+    def __init__(self, session: aiohttp.ClientSession, process: Process, key: str) -> None:
+        self.session, self.process, self.url, self.key = session, process, process.url, key
 
     async def __call__(
         self, method: str, path: str, body: Any = None, *, data: bytes | None = None, **headers: str
@@ -47,9 +48,10 @@ class Api:
             return Answer(got.status, await got.json() if raw else None, got.content_type)
 
     async def up(self, path: str = "/health/live") -> "Api":
-        """Once it answers there."""
+        """Once it answers there; a process that died instead fails the test with its last words."""
 
         async def answers() -> bool:
+            assert self.process.child.poll() is None, self.process.said()
             try:
                 return (await self("GET", path)).status == 200
             except aiohttp.ClientConnectionError:
@@ -88,6 +90,6 @@ class Api:
 
 
 @asynccontextmanager
-async def opened(url: str, key: str) -> AsyncIterator[Api]:
+async def opened(process: Process, key: str) -> AsyncIterator[Api]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        yield Api(session, url, key)
+        yield await Api(session, process, key).up()

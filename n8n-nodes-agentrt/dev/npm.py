@@ -1,0 +1,59 @@
+"""npm as the lock files want it, on the Node of the virtual environment.
+
+`python npm.py FOLDER` installs what FOLDER/package-lock.json says, unless that is done already.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from progress import Failed, run, say
+
+BIN = Path(sys.executable).parent
+NO_NETWORK = "No network? Check that the npm registry answers, and HTTPS_PROXY or your .npmrc."
+# Scripts of dependencies fetch binaries from elsewhere and want compilers; nothing here needs them.
+SETTINGS = {
+    "npm_config_audit": "false",
+    "npm_config_fund": "false",
+    "npm_config_ignore_scripts": "true",
+    "npm_config_loglevel": "error",
+    "npm_config_update_notifier": "false",
+    "npm_config_yes": "true",
+}
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, **SETTINGS, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def install_copy(source: Path, folder: Path, *, what: str) -> None:
+    """The same, in another folder."""
+    folder.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(source / name, folder / name)
+    install(folder, what=what)
+
+
+def install(folder: Path, *, what: str) -> None:
+    """`npm ci`. The marker is written last: an install that was interrupted is done again."""
+    marker = folder / "node_modules" / ".installed"
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if marker.exists() and marker.read_text() == lock:
+        return
+    npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK)
+    marker.write_text(lock)
+
+
+def npm(what: str, *arguments: str, cwd: Path, remedy: str) -> None:
+    command = [BIN / "npm", *arguments]
+    run(what, command, cwd=cwd, env=environment(), remedy=remedy)
+
+
+if __name__ == "__main__":
+    try:
+        install(Path(sys.argv[1]).resolve(), what=sys.argv[1])
+    except Failed as error:
+        say(str(error))
+        sys.exit(1)
