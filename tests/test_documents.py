@@ -73,9 +73,7 @@ async def test_a_version_cannot_get_another_signature(api: Api, tools: ToolServe
     assert (await api.tool("frozen", **named))["version"] == 5
 
 
-async def test_twenty_versions_put_at_once_are_twenty_versions(
-    api: Api, tools: ToolServer
-) -> None:
+async def test_twenty_versions_put_at_once_are_twenty_versions(api: Api, tools: ToolServer) -> None:
     async def put(number: int) -> int:
         schema = {"type": "object", "properties": {f"p{number}": {"type": "string"}}}
         return (await api.tool("raced", **tools.contract("raced", output_schema=schema)))["version"]

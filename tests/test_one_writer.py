@@ -169,7 +169,10 @@ async def test_a_call_of_a_killed_worker_runs_again_only_where_that_is_safe(
     doubtful = await alone.rested(runs["once"])
     (call,) = doubtful["tool_calls"]
     assert (doubtful["status"], call["status"]) == ("waiting", "unknown")
-    assert (doubtful["waiting"]["for"], doubtful["waiting"]["calls"]) == ("decision", [call["call"]])
+    assert (doubtful["waiting"]["for"], doubtful["waiting"]["calls"]) == (
+        "decision",
+        [call["call"]],
+    )
     assert (await alone.turn("idempotent", "Company: Acme"))["status"] == "completed"
     assert len(tools.calls("once")) == 1
     assert (await alone.replay(runs["once"]))["verdict"] == "identical"

@@ -71,7 +71,9 @@ FAULTS: list[tuple[list[Fault], str | None, list[str], int, int]] = [
 ]
 
 
-@pytest.mark.parametrize("faults, code, failed, calls, repairs", FAULTS, ids=lambda value: str(value)[:48])
+@pytest.mark.parametrize(
+    "faults, code, failed, calls, repairs", FAULTS, ids=lambda value: str(value)[:48]
+)
 async def test_a_provider_s_fault_ends_in_an_answer_or_in_one_code(
     api: Api,
     provider: Provider,

@@ -99,9 +99,7 @@ async def test_a_tool_nobody_listens_for_is_an_error_the_model_sees(
     assert_error(await turned(api, provider, "dead"), "tool_unreachable")
 
 
-async def test_a_redirect_is_not_followed(
-    api: Api, tools: ToolServer, provider: Provider
-) -> None:
+async def test_a_redirect_is_not_followed(api: Api, tools: ToolServer, provider: Provider) -> None:
     async def elsewhere(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"location": "/target"})
 
@@ -172,32 +170,6 @@ async def test_wrong_arguments_are_an_error_the_model_sees(
     await provider.faults({"kind": "call", "tool": "strict", "arguments": arguments})
     assert_error(await turned(api, provider, "strict"), "arguments_invalid")
     assert not tools.received
-
-
-# Arguments that would rather be another address. Each stays one segment, or one value.
-PLACES = ["..", ".", "a/../..", "../a&b=c#d e/é", "%2e%2e", "?x", "a\\b"]
-
-
-@pytest.mark.parametrize("company", PLACES)
-async def test_an_argument_never_leaves_its_place_in_the_address(
-    api: Api, tools: ToolServer, provider: Provider, company: str
-) -> None:
-    async def echo(request: web.Request) -> web.Response:
-        return web.json_response({"path": request.raw_path, "q": request.query.get("q")})
-
-    tools.handlers["look"] = echo
-    config = {"url": f"http://127.0.0.1:{tools.port}/look/{{company}}/end?q={{company}}"}
-    await api.tool("look", **tools.contract("look", config=config))
-    arguments = json.dumps({"company": company})
-    await provider.faults({"kind": "call", "tool": "look", "arguments": arguments})
-    run, _ = await turned(api, provider, "look")
-    (call,) = run["tool_calls"]
-    if call["status"] == "done":  # a place that cannot be kept may be refused instead
-        path = call["result"]["path"].partition("?")[0]
-        assert path.startswith("/look/") and path.endswith("/end") and path.count("/") == 3
-        assert call["result"]["q"] == company
-    else:
-        assert call["error"]["code"] == "arguments_invalid"
 
 
 async def test_a_long_result_is_clipped_for_the_model_and_kept_whole(

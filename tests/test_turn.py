@@ -292,7 +292,7 @@ async def test_runs_are_listed_newest_first_by_page_and_filter(
     await provider.faults("refusal")
     made.append((await api.turn("listed-a", "hello", customer="lister"))["run"])
 
-    async def listed(query: str) -> tuple[list[str], str | None]:
+    async def listed(query: str) -> tuple[list[int], str | None]:
         found = (await api("GET", f"/v1/runs?customer=lister&{query}")).body
         return [made.index(run["run"]) for run in found["runs"]], found["cursor"]
 

@@ -20,7 +20,7 @@ class Answer:
 class Rest:
     def __init__(self, base: str, **headers: str) -> None:
         self.base = base.rstrip("/")
-        self._headers = {"content-type": "application/json", **headers}
+        self.headers = {"content-type": "application/json", **headers}
         no_proxy = urllib.request.ProxyHandler({})
         cookies = urllib.request.HTTPCookieProcessor(CookieJar())
         self._opener = urllib.request.build_opener(no_proxy, cookies)
@@ -29,7 +29,7 @@ class Rest:
         """`path` may be a whole URL."""
         url = path if "://" in path else self.base + path
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, self._headers, method=method)
+        request = urllib.request.Request(url, data, self.headers, method=method)
         try:
             with self._opener.open(request, timeout=timeout_s) as response:
                 return Answer(response.status, _parsed(response.read()))

@@ -49,16 +49,15 @@ try {
 	await page.addInitScript((theme) => localStorage.setItem('N8N_THEME', theme), THEME);
 	const path = EXECUTION ? `${workflow}/executions/${EXECUTION}` : workflow;
 	await page.goto(`${N8N_URL}/workflow/${path}`);
-	const canvas = EXECUTION ? page.frameLocator('iframe').first() : page;
-	await canvas.locator('[data-test-id="canvas-node"]').first().waitFor();
+	await page.locator('[data-test-id="canvas-node"]').first().waitFor();
 	await settled(page);
 	const card = page.locator('[data-test-id="suggested-actions-close"], .n8n-popover-close');
 	if (await card.count()) await card.first().click();
 	if (!EXECUTION) await page.keyboard.press('1');
 	await settled(page);
 	if (node) {
-		await canvas.locator(`[data-test-id="canvas-node"][data-node-name="${node}"]`).dblclick();
-		await canvas.locator('[data-test-id="node-parameters"]').waitFor();
+		await page.locator(`[data-test-id="canvas-node"][data-node-name="${node}"]`).dblclick();
+		await page.locator('[data-test-id="node-parameters"]').waitFor();
 		await settled(page);
 	}
 	await page.screenshot({ path: out });

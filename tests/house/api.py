@@ -41,7 +41,7 @@ class Api:
         named = {"Authorization": f"Bearer {self.key}"}
         named |= {name.replace("_", "-"): value for name, value in headers.items()}
         named = {name: value for name, value in named.items() if value}
-        given = {"data": BytesIO(data)} if data is not None else {"json": body}
+        given: Any = {"data": BytesIO(data)} if data is not None else {"json": body}
         url = self.url + path
         async with self.session.request(method, url, headers=named, **given) as got:
             raw = await got.read()

@@ -48,9 +48,7 @@ class Process:
         return self.log.read_text()
 
 
-def start(
-    arguments: list[str], folder: Path, *, env: Mapping[str, str], url: str = ""
-) -> Process:
+def start(arguments: list[str], folder: Path, *, env: Mapping[str, str], url: str = "") -> Process:
     """`python <arguments>` with warnings as errors."""
     own = {name: os.environ[name] for name in KEPT if name in os.environ}
     log = folder / f"{'-'.join(arguments[1:3])}-{len(list(folder.iterdir()))}.log"

@@ -96,5 +96,5 @@ def test_the_credential_is_tested_against_the_sidecar(up: Stack) -> None:
         answer = up.n8n.rest.must("POST", "/rest/credentials/test", {"credentials": named})
         return answer["data"]["status"]
 
-    key = up.sidecar._headers["authorization"].removeprefix("Bearer ")
+    key = up.sidecar.headers["authorization"].removeprefix("Bearer ")
     assert (tested(key), tested("wrong")) == ("OK", "Error")

@@ -15,13 +15,14 @@ export function itemOf(run: RunView): IDataObject {
 	return {
 		run: run.run,
 		status: run.status,
+		model: run.model ?? null,
+		cost_usd: Number(run.cost_usd),
 		output: run.output as IDataObject,
 		text: lastText(run.messages),
+		error: errorOf(run),
 		agent: run.agent,
 		conversation: run.conversation,
-		model: run.model ?? null,
 		provider: run.provider ?? null,
-		cost_usd: Number(run.cost_usd),
 		cost_usd_exact: run.cost_usd,
 		tokens: Object.values(run.usage).reduce((sum, tokens: number) => sum + tokens, 0),
 		usage: { ...run.usage },
@@ -29,7 +30,6 @@ export function itemOf(run: RunView): IDataObject {
 		failovers: run.failovers,
 		tool_calls: run.tool_calls as unknown as IDataObject[],
 		simulated: run.simulated ?? false,
-		error: errorOf(run),
 	};
 }
 
