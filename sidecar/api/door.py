@@ -83,7 +83,7 @@ async def answer(app: App, route: Route, request: web.Request) -> web.Response:
         body = validated(route.takes, orjson.loads(await request.read() or b"{}"))
     except orjson.JSONDecodeError as error:
         raise Problem(400, "bad_request", f"the body is not JSON: {error}", field="body") from error
-    query = validated(route.query, dict(request.query))
+    query = validated(route.query, {k: v for k, v in request.query.items() if v})
     ask = Ask(app, customer, request.match_info, query, body, request.headers)
     return reply(*await route.function(ask))
 
