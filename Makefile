@@ -36,12 +36,16 @@ check: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## format, lin
 	@lint-imports --no-logo
 	@npm run lint --prefix $(NODE_PACKAGE)
 	@$(PY) tests/tools/schemas.py --check
+	@$(PY) tests/tools/settings.py --check
+	@npm run --silent types:check --prefix $(NODE_PACKAGE)
 
 bench: $(VENV)/.installed ## measure turns per second
 	@$(PY) -m tests.bench
 
-schemas: $(VENV)/.installed ## write schemas/ and the node's types again
+schemas: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## write schemas/, the node's types and docs/settings.md again
 	@$(PY) tests/tools/schemas.py
+	@$(PY) tests/tools/settings.py
+	@npm run --silent types --prefix $(NODE_PACKAGE)
 
 format: $(VENV)/.installed ## format the Python code
 	@ruff format . && ruff check --fix .

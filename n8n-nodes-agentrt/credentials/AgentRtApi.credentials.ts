@@ -36,7 +36,7 @@ export class AgentRtApi implements ICredentialType {
 			typeOptions: { password: true },
 			default: '',
 			required: true,
-			description: "The sidecar's key, AGENTRT_KEY. It needs the scope admin for tool triggers.",
+			description: 'The key that the sidecar was started with, AGENTRT_KEY',
 		},
 	];
 

@@ -3,6 +3,7 @@
 `python npm.py FOLDER` installs what FOLDER/package-lock.json says, unless that is done already.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -38,12 +39,13 @@ def install_copy(source: Path, folder: Path, *, what: str) -> None:
 
 def install(folder: Path, *, what: str) -> None:
     """`npm ci`. The marker is written last: an install that was interrupted is done again."""
-    marker = folder / "node_modules" / ".installed"
-    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    if marker.exists() and marker.read_text() == lock:
-        return
-    npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK)
-    marker.write_text(lock)
+    marker, lock = folder / "node_modules" / ".installed", folder / "package-lock.json"
+    with lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # two at once would delete each other's files
+        digest = hashlib.sha256(file.read()).hexdigest()
+        if not marker.exists() or marker.read_text() != digest:
+            npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK)
+            marker.write_text(digest)
 
 
 def npm(what: str, *arguments: str, cwd: Path, remedy: str) -> None:
