@@ -145,7 +145,7 @@ export interface Text {
 /** What is left out is as the agent has it. */
 export interface TurnRequest {
 	agent: string;
-	message: Array<Text>;
+	message: string | Array<Text>;
 	customer?: string;
 	conversation?: string;
 	model?: string | null;

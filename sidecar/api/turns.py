@@ -13,7 +13,7 @@ from pydantic import Field
 from sidecar.api.door import Ask
 from sidecar.core.documents import JsonSchema, ModelRef, Seconds, ToolRef
 from sidecar.core.events import Started
-from sidecar.core.messages import Content, Value
+from sidecar.core.messages import Content, Value, canonical
 from sidecar.core.parts import part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.view import RunView, view
@@ -87,7 +87,7 @@ async def started(ask: Ask, body: TurnRequest, key: str | None, seal: str) -> Jo
 
 async def post_turn(ask: Ask) -> tuple[int, RunView]:
     body, key = ask.body, ask.headers.get("Idempotency-Key")
-    seal = hashlib.sha256(body.json_bytes()).hexdigest()
+    seal = hashlib.sha256(canonical(body.model_dump(exclude={"wait_s"}))).hexdigest()
     if earlier := await same_turn(ask, key, seal):
         return await shown(ask, earlier, body.wait_s)
     journal = await started(ask, body, key, seal)

@@ -43,9 +43,9 @@ class Started(Value):
 class Seen(Value):
     """What the edge looked up for `route`; recorded, so that routing can be derived again."""
 
-    at_ms: int
-    providers: tuple[str, ...]
-    simulated: tuple[str, ...]
+    at_ms: int = 0
+    providers: tuple[str, ...] = ()
+    simulated: tuple[str, ...] = ()
 
 
 class Candidate(Value):

@@ -30,7 +30,8 @@ def plain_text(said: Any) -> Any:
     return [{"text": said}] if isinstance(said, str) else said
 
 
-Content = Annotated[tuple[Text, ...], BeforeValidator(plain_text), Field(min_length=1)]
+AsParts = BeforeValidator(plain_text, json_schema_input_type=str | list[Text])
+Content = Annotated[tuple[Text, ...], AsParts, Field(min_length=1)]
 
 
 class ToolCall(Value):

@@ -26,8 +26,6 @@ from sidecar.core.turn import CallModel, Encoders, Payload, Wait, called, decide
 from sidecar.core.view import rfc3339
 from sidecar.errors import Problem
 
-NOTHING = Seen(at_ms=0, providers=(), simulated=())
-
 
 class Difference(Value):
     """`path` is a JSON pointer into the event's body or, for class payload, into the payload."""
@@ -121,7 +119,7 @@ def divergences(bundle: Bundle, encoders: Encoders) -> Iterator[Difference]:
 def compared(run: Run, event: Event, parts: Parts, encoders: Encoders) -> Iterator[Difference]:
     recorded, derived, payload = event.said(), decide(run), b""
     if isinstance(derived, CallModel):
-        seen = getattr(recorded, "seen", None) or NOTHING
+        seen = getattr(recorded, "seen", None) or Seen()
         derived, _, payload = called(run, seen, encoders)
     if isinstance(derived, Wait):
         yield difference(event.seq, "", "decision", event.kind, f"wait for {derived.on}")
