@@ -4,6 +4,7 @@ from typing import Any
 
 import example
 from example import ENRICH_LEAD, LEAD
+from n8n import CREDENTIAL
 from stack import Stack
 
 from sidecar.extras.children import until
@@ -92,7 +93,7 @@ def test_a_call_of_the_tool_workflow_without_its_signature_is_refused(up: Stack)
 def test_the_credential_is_tested_against_the_sidecar(up: Stack) -> None:
     def tested(key: str) -> str:
         data = {"baseUrl": up.sidecar.base, "apiKey": key}
-        named = {"id": "new", "name": "tried", "type": "agentRtApi", "data": data}
+        named = {"id": CREDENTIAL, "name": "agentrt sidecar", "type": "agentRtApi", "data": data}
         answer = up.n8n.rest.must("POST", "/rest/credentials/test", {"credentials": named})
         return answer["data"]["status"]
 
