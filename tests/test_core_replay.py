@@ -1,6 +1,7 @@
 """A recorded run, looked at with today's code."""
 
 import dataclasses
+import hashlib
 import json
 from base64 import b64decode
 from pathlib import Path
@@ -129,5 +130,7 @@ def test_a_golden_run_still_replays(golden: Path) -> None:
     assert found.verdict in wanted | {"identical"}, found
 
 
-def test_there_is_a_golden_of_the_example() -> None:
-    assert any(path.stem == "lead-desk-1" for path in GOLDEN)
+def test_goldens_are_added_and_never_recorded_again() -> None:
+    sums = (GOLDEN[0].parent / "SHA256SUMS").read_text().splitlines()
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in GOLDEN}
+    assert {line.split()[1]: line.split()[0] for line in sums} == found
