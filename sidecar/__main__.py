@@ -27,7 +27,7 @@ from sidecar.tools import guard
 from sidecar.tools.http import request
 from sidecar.worker import Worker
 
-DRAIN_S = 20
+DRAIN_S = 8  # shorter than a lease: nobody adopts what is still being finished
 
 
 async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:

@@ -20,6 +20,7 @@ from stack import Stack, stack
 from sidecar.errors import Fault
 from sidecar.extras.children import until
 
+PORT_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
 
 
@@ -95,11 +96,21 @@ def _try_lock(file: TextIO) -> bool:
 
 
 def _check_port(port: int, what: str, variable: str) -> None:
+    """A killed predecessor's n8n holds its port for some seconds."""
+    if _port_free(port):
+        return
+    say(f"Port {port} for {what} is in use; waiting {PORT_TIMEOUT_S} s for it ...")
+    if not until(lambda: _port_free(port), PORT_TIMEOUT_S):
+        remedy = f"Stop what listens there, or choose another: make up {variable}={port + 10}"
+        raise Failed(f"Port {port} is still in use. {remedy}")
+
+
+def _port_free(port: int) -> bool:
     try:
         socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        remedy = f"Stop what listens there, or choose another: make up {variable}={port + 10}"
-        raise Failed(f"Port {port} for {what} is in use. {remedy}") from error
+    except OSError:
+        return False
+    return True
 
 
 def main() -> int:
