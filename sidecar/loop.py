@@ -12,12 +12,12 @@ from sidecar.core.run import Run
 from sidecar.core.schema import answer
 from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
 from sidecar.core.view import status
-from sidecar.errors import Fenced, ModelFault, StoreDown
+from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
 from sidecar.providers import openai
 from sidecar.providers.wire import Wire
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
-from sidecar.stores.runlog import Journal, adopted, opened
+from sidecar.stores.runlog import Journal, opened
 from sidecar.telemetry import log, now_ms
 
 ENCODERS: Mapping[str, Encoder] = {openai.NAME: openai.ENCODER}
@@ -34,36 +34,34 @@ class Loop:
         self.driven: set[asyncio.Task[None]] = set()
 
     def begin(self, journal: Journal) -> asyncio.Task[None]:
-        task = asyncio.create_task(self.own(journal))
+        task = asyncio.create_task(self.own(journal), name=journal.run.id)
         self.driven.add(task)
         task.add_done_callback(self.driven.discard)
         task.add_done_callback(lambda _: journal.rested.set())
         return task
 
     async def beat(self) -> None:
-        """Once a second: alive, adopt the orphans, ring for what nobody rang for."""
+        """Once a second: alive, ring for what nobody rang for, take up what nobody drives."""
         await self.db("beat", process=self.owner, role="sidecar")
-        for journal in await adopted(self.db, self.owner, LEASE_S):
-            log.warning("adopted run %s", journal.run.id)
-            self.begin(journal)
         swept = await self.db("sweep")
         await self.doorbell.enqueue(call for _, call, state in swept if state == "pending")
         for run in {run for run, _, state in swept if state != "pending"}:
             await self.doorbell.ring(run)
+        driven = [task.get_name() for task in self.driven]
+        orphans = {"owner": self.owner, "driven": driven, "lease_s": LEASE_S}
+        for run, epoch in await self.db("adopt", **orphans):
+            log.warning("run %s is taken up", run)
+            with suppress(Problem):  # a damaged log: its replay says where
+                self.begin(await opened(self.db, self.owner, epoch, run))
 
     async def own(self, journal: Journal) -> None:
-        """Until the run rests. After a store's outage it goes on from what the log has."""
-        while True:
-            try:
-                return await self.drive(journal)
-            except Fenced:
-                return log.warning("run %s has another owner now", journal.run.id)
-            except StoreDown as error:
-                if not journal.flushed:
-                    raise
-                log.warning("run %s waits for the store: %s", journal.run.id, error)
-                await asyncio.sleep(1)
-                journal = await opened(self.db, self.owner, journal.epoch, journal.run.id)
+        """Until the run rests, or a store or another owner is in the way: `beat` takes it up."""
+        try:
+            await self.drive(journal)
+        except (Fenced, StoreDown) as error:
+            log.warning("run %s is given up: %s", journal.run.id, error)
+            if not journal.flushed:
+                raise
 
     async def drive(self, journal: Journal) -> None:
         run, rung = journal.run, self.doorbell.next_ring(journal.run.id)

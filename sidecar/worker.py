@@ -31,7 +31,8 @@ class Worker:
 
     async def beat(self) -> None:
         await self.db("beat", process=self.name, role="worker")
-        await self.db("hold", worker=self.name, lease_s=LEASE_S)
+        calls = [task.get_name() for task in self.running]
+        await self.db("hold", worker=self.name, lease_s=LEASE_S, calls=calls)
 
     async def take(self) -> None:
         """One round: what the queue offers and Postgres still has to give."""
@@ -42,7 +43,7 @@ class Worker:
             return
         calls = [call for _, call in offered]
         for row in await self.db("claim", worker=self.name, lease_s=LEASE_S, calls=calls):
-            task = asyncio.create_task(self.run(*row))
+            task = asyncio.create_task(self.run(*row), name=f"{row[0]}/{row[1]}")
             self.running.add(task)
             task.add_done_callback(self.running.discard)
         await self.doorbell.done([number for number, _ in offered])

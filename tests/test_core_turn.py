@@ -1,148 +1,282 @@
-"""`decide`, alone: every way in which a turn goes on, waits or ends."""
+"""`decide` alone: every way in which a turn goes on or ends, without a store, a clock or a wire."""
 
-from typing import Any
+import hashlib
+import uuid
+from collections.abc import Callable
 
+import orjson
 import pytest
 
-from sidecar.core.events import Ended, Failure, Flaw, Stopped, ToolsAsked
-from sidecar.core.run import fold
-from sidecar.core.turn import ATTEMPTS, OUTPUT_TOKENS, REPAIRS, CallModel, Wait, decide
-from tests.house.runs import NAMED, Story
+from sidecar.core import events as e
+from sidecar.core.parts import unchain
+from sidecar.core.turn import CallModel, Payload, Wait, decide
+from sidecar.core.view import REMEDIES, view
+from tests.test_core_run import (
+    LUNA,
+    RUN,
+    SEEN,
+    SOL,
+    TITLED,
+    Story,
+    call_item,
+    contract,
+    cut,
+    response,
+    setup,
+    text_item,
+    told,
+)
 
-FLAW = Flaw(path="/name", rule="type", expected='"string"')
-
-
-def ends(story: Story, code: str | None = None) -> Ended:
-    decision = decide(story.run)
-    assert isinstance(decision, Ended), decision
-    assert (decision.error.code if decision.error else None) == code
-    return decision
-
-
-def test_a_plain_answer_completes_the_turn() -> None:
-    end = ends(Story().decide().reply(text="Hi."))
-    assert (end.status, end.output, end.cost_micros) == ("completed", "Hi.", 4)
-
-
-def test_an_invalid_answer_is_asked_again_exactly_twice_with_what_is_wrong() -> None:
-    story = Story({"output_schema": NAMED})
-    for _ in range(REPAIRS):
-        story.decide().reply(flaws=(FLAW,))
-        assert decide(story.run) == CallModel()
-        assert "/name: type" in story.run.messages[-1].parts[0].text
-    story.decide().reply(flaws=(FLAW,))
-    assert len(story.run.models) == 3
-    ends(story, "output_invalid")
+REFUSAL = text_item("", content=[{"type": "refusal", "refusal": "I cannot."}])
+FILTERED = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 
 
-def test_a_repaired_answer_completes() -> None:
-    story = Story({"output_schema": NAMED}).decide().reply(flaws=(FLAW,))
-    end = ends(story.decide().reply(answer='{"name":"A"}'))
-    assert end.output == '{"name":"A"}'
+def says(*texts: str) -> Story:
+    """A turn whose agent wants a title, and the answers that it got."""
+    story = Story(setup(output_schema=TITLED))
+    for text in texts:
+        story.hears(response(text_item(text)))
+    return story
 
 
-def test_a_truncated_answer_gets_one_larger_cap_and_is_not_shown_back() -> None:
-    story = Story().decide().reply("truncated", "Once upon")
-    assert decide(story.run) == CallModel() and len(story.run.messages) == 1
-    story.decide()
-    assert story.run.called
-    frame = story.parts[story.run.called.parts["frame"]].body
-    assert f'"max_output_tokens":{OUTPUT_TOKENS * 4}'.encode() in frame
-    ends(story.reply("truncated", "Once upon"), "truncated")
+def fails(*errors: str) -> Story:
+    story = Story(setup(models=(LUNA, SOL)))
+    for error in errors:
+        story.fails(error)
+    return story
 
 
-def test_a_refusal_ends_the_turn_with_its_words() -> None:
-    end = ends(Story().decide().reply("refused", "I will not."), "refused")
-    assert end.error and end.error.message == "I will not."
+def rounds(count: int) -> Story:
+    """As many rounds of a tool call, of an agent that has two model calls."""
+    story = Story(setup("one", calls=2))
+    for _ in range(count):
+        story.gives(story.asks("one").calls[0].id, 1)
+    return story
 
 
-# What a failed call leads to at once. Source: sidecar/core/events.py.
-HOPELESS = [("rejected", "provider_rejected"), ("context", "context_exceeded")]
+def stopped(kind: str) -> Story:
+    story = Story(setup("one"))
+    story.asks("one")
+    return story.write(e.Stopped.model_validate({"kind": kind}))
 
 
-@pytest.mark.parametrize("error, code", HOPELESS)
-def test_a_hopeless_failure_ends_the_turn(error: str, code: str) -> None:
-    ends(Story().decide().fail(error), code)
+def unheard(*errors: str) -> Story:
+    """Ended by the routing: no candidate is left after these failures."""
+    story = fails(*errors)
+    story.goes_on()
+    return story
 
 
-@pytest.mark.parametrize("error", ["rate_limited", "server", "timeout", "garbled", "lost"])
-def test_a_passing_failure_is_tried_elsewhere_first_and_three_times_in_all(error: str) -> None:
-    story, models = Story(), []
-    for _ in range(ATTEMPTS):
-        story.decide().fail(error)
-        models.append(story.run.models[-1])
-    assert models == ["openai/small", "openai/large", "openai/small"]
-    ends(story, "providers_exhausted")
+ENDS: list[tuple[str, str, Callable[[], Story]]] = [
+    # Three answers that are no JSON: the first and both repairs.
+    ("output_invalid", "/: json", lambda: says("a", "b", "c")),
+    # Three empty answers, where no schema asks for more than some answer.
+    ("output_invalid", "/: empty", lambda: cut_then("", "", "")),
+    # Three attempts of one call, over both candidates.
+    ("providers_exhausted", f"3 attempts; {LUNA}", lambda: fails("server", "timeout", "lost")),
+    # Both candidates are dead for this step.
+    ("providers_exhausted", f"{SOL}: failed_here", lambda: unheard("auth", "quota")),
+    # The request itself is wrong: no other provider is asked.
+    ("provider_rejected", f"{LUNA}: it is rejected", lambda: fails("rejected")),
+    # The same, for its length.
+    ("context_exceeded", f"{LUNA}: it is context", lambda: fails("server", "server", "context")),
+    # The model declines.
+    ("refused", "I cannot.", lambda: Story().hears(response(REFUSAL))),
+    # The provider's filter cuts the answer off.
+    ("refused", "declined", lambda: Story().hears(response(text_item("declined"), **FILTERED))),
+    # It cuts everything off.
+    ("refused", "the provider refused", lambda: Story().hears(response(**FILTERED))),
+    # Cut at the cap, and again at the larger one.
+    ("truncated", "cut at the output cap", lambda: Story().hears(cut("a")).hears(cut("b"))),
+    # Tool calls without end.
+    ("turn_limit", "2 model calls", lambda: rounds(2)),
+    # Time is over while a tool runs.
+    ("deadline", "timeout_s", lambda: stopped("expired")),
+]
 
 
-def test_a_wait_the_provider_asks_for_is_kept() -> None:
-    story = Story().decide().fail("rate_limited", retry_after_ms=7_000)
-    assert decide(story.run) == CallModel(after_ms=7_000)
+def cut_then(*texts: str) -> Story:
+    story = Story()
+    for text in texts:
+        story.hears(response(text_item(text)))
+    return story
 
 
-def test_a_model_that_is_dead_is_out_for_this_step() -> None:
-    story = Story().decide().fail("auth").decide()
-    assert story.run.models[-1] == "openai/large"
-    story.fail("quota").decide()
-    ended = story.run.ended
-    assert ended and ended.error and ended.error.code == "providers_exhausted"
-    assert "failed_here" in ended.error.message
+@pytest.mark.parametrize(("code", "words", "lived"), ENDS, ids=[row[0] for row in ENDS])
+def test_a_turn_that_fails_says_one_code_and_why(
+    code: str, words: str, lived: Callable[[], Story]
+) -> None:
+    end = decide(lived().run)
+    assert isinstance(end, e.Ended) and end.error
+    assert (end.status, end.error.code, end.output) == ("failed", code, None)
+    assert words in end.error.message
+    assert "conversation" not in end.parts  # the next turn does not build on it
 
 
-def test_a_turn_has_only_so_many_model_calls() -> None:
-    story = Story({"limits": {"model_calls": 2}})
-    for _ in range(2):
-        story.decide().ask("lookup").tool(story.run.steps[-1].asked.id)
-    ends(story, "turn_limit")
+def test_every_failure_code_has_a_row_here_and_a_remedy() -> None:
+    assert {code for code, _, _ in ENDS} == set(REMEDIES)
 
 
-def test_a_turn_past_its_deadline_fails_and_a_cancelled_one_is_cancelled() -> None:
-    ends(Story().decide().add(Stopped(kind="expired")), "deadline")
-    end = ends(Story().decide().add(Stopped(kind="cancelled", by="somebody")))
-    assert end.status == "cancelled"
+def test_a_cancelled_turn_ends_cancelled_whatever_returns_later() -> None:
+    story = stopped("cancelled")
+    story.gives(story.run.steps[0].asked.id, 1)
+    end = story.goes_on()
+    assert (end.status, end.error, view(story.run).status) == ("cancelled", None, "cancelled")
 
 
-def test_a_model_call_without_its_answer_is_waited_for() -> None:
-    assert decide(Story().decide().run) == Wait("model")
+def test_an_answer_that_fits_ends_the_turn_with_its_json() -> None:
+    end = says('```json\n{"title": "Hi"}\n```').goes_on()
+    assert (end.status, end.output) == ("completed", '{"title":"Hi"}')
 
 
-def test_results_are_shown_together_in_the_order_in_which_the_model_asked() -> None:
-    story = Story().decide().ask("lookup", "nobody")
-    asked = story.made[-1].said()
-    assert isinstance(asked, ToolsAsked)
-    assert [(c.contract, c.side_effects) for c in asked.calls] == [
-        ("lookup@3", "none"),
-        ("", "none"),
-    ]
-    second, first = asked.calls[1].id, asked.calls[0].id
-    story.tool(second, error=Failure(code="tool_unknown", message="no such tool"))
-    assert decide(story.run) == Wait("tools")
-    story.tool(first)
+def test_a_wrong_answer_is_asked_again_exactly_twice_with_its_flaws() -> None:
+    story = says('{"title": 1}')
     assert decide(story.run) == CallModel()
-    assert [message.call for message in story.run.messages[-2:]] == ["p0", "p1"]
-    assert '"tool_unknown"' in story.run.messages[-1].parts[0].text
+    assert told(story, "user")[-1] == (
+        "Your answer does not fit the required output:\n"
+        '- at /title: type "string"\n'
+        "Answer again, corrected."
+    )
+    story.hears(response(text_item("{}")))
+    assert decide(story.run) == CallModel()
+    story.hears(response(text_item('{"title": "third"}')))
+    assert (story.goes_on().output, view(story.run).repairs) == ('{"title":"third"}', 2)
 
 
-def test_a_call_in_doubt_waits_for_a_person() -> None:
-    story = Story().decide().ask("lookup")
-    doubt = Failure(code="unknown", message="its worker went away")
-    assert decide(story.tool("4.0", error=doubt).run) == Wait("decision")
+def test_a_cut_answer_is_asked_for_once_more_with_a_larger_cap_and_not_shown_back() -> None:
+    story = Story().hears(cut("Once upon"))
+    before = story.run.messages
+    assert decide(story.run) == CallModel()
+    story.calls()
+    assert cap(story) == 4 * 8_192
+    assert story.run.messages == before and len(before) == 1
 
 
-def stories() -> list[Story]:
-    told = Story({"output_schema": NAMED}).decide().fail("server").decide().ask("lookup", "lookup")
-    told.tool("6.0").tool("6.1").decide().reply(flaws=(FLAW,)).decide()
-    return [told.reply(answer='{"name":"A"}').decide(), Story().decide().fail("rejected").decide()]
+def cap(story: Story) -> int:
+    assert story.run.called
+    return orjson.loads(story.parts[story.run.called.parts["frame"]].body)["max_output_tokens"]
 
 
-@pytest.mark.parametrize("story", stories(), ids=["long", "short"])
-def test_a_run_cut_after_any_event_ends_the_same(story: Story) -> None:
-    """Folded again from its log, it decides what the uncut run decided."""
-    run: Any = None
-    for event in story.made:
-        if event.kind in ("called", "tools_asked", "ended"):
-            decision = decide(run)
-            kind = "called" if isinstance(decision, CallModel) else decision.kind  # type: ignore
-            assert kind == event.kind
-        run = fold(run, event, story.parts)
-    assert run == story.run and run.ended
+def test_the_larger_cap_is_never_more_than_the_model_can() -> None:
+    given = setup()
+    row = given.models[0].model_copy(update={"output_tokens": 10_000})
+    story = Story(given.model_copy(update={"models": (row,)})).hears(cut("a"))
+    story.calls()
+    assert cap(story) == 10_000
+
+
+BACKOFF: list[tuple[tuple[tuple[str, int], ...], int]] = [
+    ((("server", 0),), 500),  # half a second after the first failure
+    ((("server", 0), ("timeout", 0)), 1_000),  # twice as long after the second
+    ((("rate_limited", 2_000),), 2_000),  # the provider asks for more
+    ((("rate_limited", 100),), 500),  # it asks for less
+    ((("auth", 0),), 0),  # another candidate need not be waited for
+    ((("auth", 9_000),), 0),  # whatever the dead one asks for
+]
+
+
+@pytest.mark.parametrize(("failures", "after_ms"), BACKOFF)
+def test_a_failed_call_is_made_again_after(
+    failures: tuple[tuple[str, int], ...], after_ms: int
+) -> None:
+    story = Story(setup(models=(LUNA, SOL)))
+    for error, asked_ms in failures:
+        story.fails(error, asked_ms)
+    assert decide(story.run) == CallModel(after_ms)
+
+
+@pytest.mark.parametrize("error", e.ELSEWHERE)
+def test_a_dead_candidate_is_skipped_for_the_rest_of_the_step(error: str) -> None:
+    story = fails(error, "server")
+    assert story.run.models == (LUNA, SOL)
+    said = story.calls()
+    assert f"{said.provider}/{said.model}" == SOL
+    assert [one.refused for one in said.route] == ["", "failed_here"]
+
+
+def test_candidates_take_turns_and_a_reply_forgives_their_failures() -> None:
+    story = Story(setup("one", models=(LUNA, SOL)))
+    story.fails("server").fails("server")
+    story.gives(story.asks("one").calls[0].id, 1)
+    story.fails("server").fails("server")
+    assert decide(story.run) == CallModel(1_000)
+    assert story.run.models == (LUNA, SOL, LUNA, LUNA, SOL)
+
+
+def test_a_turn_without_a_provider_ends_and_says_what_it_saw() -> None:
+    seen = SEEN.model_copy(update={"providers": ()})
+    end = Story().goes_on(seen)
+    assert end.error == e.Failure(
+        code="providers_exhausted", message=f"no model can be called ({LUNA}: no_key)"
+    )
+    assert end.seen == seen
+
+
+def test_failed_attempts_count_as_model_calls() -> None:
+    story = Story(setup(calls=2)).fails("server").fails("server")
+    end = decide(story.run)
+    assert isinstance(end, e.Ended) and end.error and end.error.code == "turn_limit"
+
+
+def test_tools_are_asked_under_ids_and_keys_that_only_the_run_decides() -> None:
+    story = Story(setup("one"))
+    known, stranger = story.asks("one", "nobody").calls
+    assert (known.id, stranger.id) == ("4.0", "4.1")
+    assert known.idempotency_key == str(uuid.uuid5(uuid.UUID(RUN), "4.0"))
+    assert (known.contract, known.side_effects, known.provider_id) == ("one@1", "once", "call_0")
+    assert (stranger.contract, stranger.binding, stranger.side_effects) == ("", "", "none")
+
+
+def test_a_binding_digest_changes_with_the_binding_and_not_with_the_signature() -> None:
+    given, asked = setup("one"), list[e.AskedCall]()
+    changes = [{}, {"retries": 9}, {"description": "other", "input_schema": {}}]
+    for change in changes:
+        changed = given.model_copy(update={"contracts": (contract("one", **change),)})
+        asked.append(Story(changed).asks("one").calls[0])
+    assert asked[0].binding == asked[2].binding != asked[1].binding
+
+
+def test_a_turn_waits_for_all_its_tools() -> None:
+    story = Story(setup("one"))
+    first, second = story.asks("one", "one").calls
+    assert decide(story.run) == Wait("tools")
+    story.gives(second.id, 2)
+    assert decide(story.run) == Wait("tools")
+    story.gives(first.id, 1)
+    assert decide(story.run) == CallModel()
+
+
+def test_a_call_in_doubt_waits_for_a_person_once_nothing_else_is_open() -> None:
+    story = Story(setup("one"))
+    first, second = story.asks("one", "one").calls
+    story.lacks(first.id, "unknown")
+    assert (decide(story.run), view(story.run).status) == (Wait("tools"), "running")
+    story.gives(second.id, 2)
+    assert (decide(story.run), view(story.run).status) == (Wait("decision"), "waiting")
+    waiting = view(story.run).waiting
+    assert waiting and waiting.calls == (first.id,)
+    story.gives(first.id, 1)
+    assert (decide(story.run), len(told(story))) == (CallModel(), 2)
+
+
+def test_a_called_model_is_waited_for() -> None:
+    story = Story()
+    assert decide(story.run) == CallModel()
+    story.calls()
+    assert decide(story.run) == Wait("model")
+
+
+def test_the_recorded_call_proves_the_bytes_that_were_sent() -> None:
+    story = Story(setup("one"))
+    story.gives(story.asks("one").calls[0].id, 1)
+    said = story.calls()
+    frame, items = story.parts[said.parts["frame"]].body, unchain(story.parts, said.parts["items"])
+    body = Payload(frame, items).body()
+    assert hashlib.sha256(body).hexdigest() == said.payload_sha256
+    assert len(orjson.loads(body)["input"]) == len(items) == 3
+    assert said.worst_case_micros > 0
+
+
+def test_text_without_a_tool_call_beside_one_is_no_answer_yet() -> None:
+    story = Story(setup("one")).hears(response(text_item("Let me see."), call_item(0, "one")))
+    assert isinstance(decide(story.run), e.ToolsAsked)

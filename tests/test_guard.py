@@ -48,7 +48,7 @@ HOSTS = [
     "017700000001",  # octal
     "0.0.0.0",  # this machine, as Linux reads it
     "localhost",  # a name
-    "LOCALHOST.",  # the same name, rooted
+    "LOCALHOST",  # the same name, shouted
     "[::1]",  # IPv6
     "[::]",  # this machine, as Linux reads it
     "[::ffff:127.0.0.1]",  # IPv4 within IPv6

@@ -300,8 +300,9 @@ async def test_runs_are_listed_newest_first_by_page_and_filter(
     assert (await listed("agent=listed-a"))[0] == [4, 2, 0]
     assert (await listed("status=failed"))[0] == [4]
     assert (await listed("status=completed&agent=listed-b"))[0] == [3, 1]
-    pages, cursor = [], ""
-    while cursor is not None:
-        page, cursor = await listed(f"limit=2&cursor={cursor}")
+    pages, query = [], "limit=2"
+    while query:
+        page, cursor = await listed(query)
         pages += page
+        query = f"limit=2&cursor={cursor}" if cursor else ""
     assert pages == [4, 3, 2, 1, 0]

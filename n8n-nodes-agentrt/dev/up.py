@@ -26,11 +26,9 @@ STOP_TIMEOUT_S = 60
 
 def up(data: Path) -> bool:
     """Whether the example came out right."""
-    sidecar_port = int(os.environ.get("AGENTRT_PORT", "8700"))
-    n8n_port = int(os.environ.get("N8N_PORT", "5678"))
     with _only_one(data):
-        _check_port(sidecar_port, "the sidecar", "AGENTRT_PORT")
-        _check_port(n8n_port, "n8n", "N8N_PORT")
+        sidecar_port = _port("AGENTRT_PORT", 8700)
+        n8n_port = _port("N8N_PORT", 5678)
         with stack(data, sidecar_port=sidecar_port, n8n_port=n8n_port) as running:
             example.publish(running)
             say("Example: new lead -> enrich -> draft reply -> approval queue")
@@ -95,14 +93,18 @@ def _try_lock(file: TextIO) -> bool:
     return True
 
 
-def _check_port(port: int, what: str, variable: str) -> None:
-    """A killed predecessor's n8n holds its port for some seconds."""
-    if _port_free(port):
-        return
-    say(f"Port {port} for {what} is in use; waiting {PORT_TIMEOUT_S} s for it ...")
+def _port(variable: str, usual: int) -> int:
+    """Free, or free soon: the n8n of a killed predecessor holds its port for some seconds."""
+    given = os.environ.get(variable) or str(usual)
+    if not given.isdigit() or not 0 < int(given) < 65_536:
+        raise Failed(f"{variable} is {given!r}. Set it to the number of a free port.")
+    port = int(given)
+    if not _port_free(port):
+        say(f"Port {port} ({variable}) is in use; waiting {PORT_TIMEOUT_S} s for it ...")
     if not until(lambda: _port_free(port), PORT_TIMEOUT_S):
         remedy = f"Stop what listens there, or choose another: make up {variable}={port + 10}"
         raise Failed(f"Port {port} is still in use. {remedy}")
+    return port
 
 
 def _port_free(port: int) -> bool:

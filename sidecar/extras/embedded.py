@@ -126,7 +126,9 @@ def _without_root(folder: Path, binary: Path) -> list[str]:
     passed = (folder, *folder.parents, binary, *binary.parents)
     if all(path.stat().st_mode & 0o001 for path in passed):
         return become
-    return [*become, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # Without the secure bit, access(2) would not count the capability.
+    pass_closed = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    return [*become, *pass_closed, "--securebits=+no_setuid_fixup"]
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class Db:
         except UniqueViolation as error:
             raise Taken(error.diag.constraint_name) from error
         except DivisionByZero as error:
-            raise Fenced("another owner has the run") from error
+            raise Fenced("it has another owner") from error
         except (*AWAY, asyncio.CancelledError) as error:
             raise StoreDown(f"Postgres: {error or 'statement timeout'}") from error
 

@@ -97,9 +97,3 @@ async def opened(db: Db, owner: str, epoch: int, run: str) -> Journal:
     log, journal = await bundle(db, run, "*"), Journal(db, owner, epoch)
     journal.stored, journal.run, journal.flushed = dict(log.parts), log.run(), len(log.events)
     return journal
-
-
-async def adopted(db: Db, owner: str, lease_s: int) -> list[Journal]:
-    """The journals of runs whose owner is gone; they are this owner's now."""
-    rows = await db("adopt", owner=owner, lease_s=lease_s)
-    return [await opened(db, owner, epoch, run) for run, epoch in rows]

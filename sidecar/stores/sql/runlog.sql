@@ -8,13 +8,15 @@ ON CONFLICT (process) DO UPDATE SET beat_at = now();
 DELETE FROM process WHERE process = %(process)s;
 
 -- name: adopt
--- Takes over runs whose owner is gone; the new epoch fences the old owner.
+-- Takes up runs whose owner is gone, and own ones that nobody drives: after an outage of this
+-- store, say. The new epoch fences whoever drove them before.
 UPDATE run SET owner = %(owner)s, epoch = epoch + 1
 WHERE run IN (
   SELECT run FROM run
-  WHERE status IN ('running', 'waiting') AND NOT EXISTS (
-    SELECT 1 FROM process
-    WHERE process = run.owner AND beat_at > now() - %(lease_s)s * interval '1 second')
+  WHERE status IN ('running', 'waiting')
+    AND run <> ALL (%(driven)s::uuid[]) AND (owner = %(owner)s OR NOT EXISTS (
+      SELECT 1 FROM process
+      WHERE process = run.owner AND beat_at > now() - %(lease_s)s * interval '1 second'))
   LIMIT 32 FOR UPDATE SKIP LOCKED)
 RETURNING run::text, epoch;
 

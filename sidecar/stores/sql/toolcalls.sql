@@ -11,9 +11,10 @@ RETURNING tool_call.run::text, tool_call.call, tool_call.customer, contract, arg
   attempt, part.body;
 
 -- name: hold
--- Renews the leases of every call that this worker runs.
+-- Renews the leases of the calls that this worker runs.
 UPDATE tool_call SET lease_until = now() + %(lease_s)s * interval '1 second'
-WHERE worker = %(worker)s AND state = 'running';
+WHERE worker = %(worker)s AND state = 'running'
+  AND run::text || '/' || call = ANY (%(calls)s::text[]);
 
 -- name: finish
 -- What the call returned, unless it was taken from this worker in the meantime.
