@@ -9,12 +9,16 @@ DELETE FROM process WHERE process = %(process)s;
 
 -- name: adopt
 -- Takes up runs whose owner is gone, and own ones that nobody drives: after an outage of this
--- store, say. The new epoch fences whoever drove them before.
+-- store, say; young ones may have begun since `driven` was listed. The new epoch fences whoever
+-- drove them before.
 UPDATE run SET owner = %(owner)s, epoch = epoch + 1
 WHERE run IN (
   SELECT run FROM run
   WHERE status IN ('running', 'waiting')
-    AND run <> ALL (%(driven)s::uuid[]) AND (owner = %(owner)s OR NOT EXISTS (
+    AND run <> ALL (%(driven)s::uuid[])
+    AND started_at < now() - CASE WHEN owner = %(owner)s THEN %(lease_s)s ELSE 0 END
+      * interval '1 second'
+    AND (owner = %(owner)s OR NOT EXISTS (
       SELECT 1 FROM process
       WHERE process = run.owner AND beat_at > now() - %(lease_s)s * interval '1 second'))
   LIMIT 32 FOR UPDATE SKIP LOCKED)

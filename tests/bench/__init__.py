@@ -1,0 +1,1 @@
+"""Timings. Nothing here is a test: a figure is for its reader to judge."""
