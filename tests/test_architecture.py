@@ -125,3 +125,9 @@ def test_nothing_names_a_machine_or_a_mirror() -> None:
     assert len(locks) == 3
     for lock in locks:
         assert '"resolved"' not in lock.read_text() and "--index" not in lock.read_text(), lock
+
+
+def test_imports_go_down_only() -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([command, "--no-logo"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -103,10 +103,11 @@ async def test_a_sidecar_that_stalled_past_its_lease_writes_nothing_when_it_come
     assert two.owner(run)[1] == 1
     two.first.signal(SIGCONT)
 
-    async def fenced() -> bool:
-        return "has another owner" in two.first.said()
+    async def given_up() -> list[str]:
+        return [line for line in two.first.said().splitlines() if "given up" in line]
 
-    await until(fenced)
+    (line,) = await until(given_up)
+    assert run in line and "another owner" in line
     assert await assert_complete(two.to_first, run) == events
     assert (await two.to_first.turn("stalling", "again"))["status"] == "completed"
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from progress import Failed, run, say
 
 BIN = Path(sys.executable).parent
-NO_NETWORK = "No network? Check that the npm registry answers, and HTTPS_PROXY or your .npmrc."
+NO_NETWORK = (
+    "No network? Check that the npm registry answers, and HTTPS_PROXY, NODE_EXTRA_CA_CERTS "
+    "or your .npmrc."
+)
 # Scripts of dependencies fetch binaries from elsewhere and want compilers; nothing here needs them.
 SETTINGS = {
     "npm_config_audit": "false",
@@ -44,6 +47,9 @@ def install(folder: Path, *, what: str) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)  # two at once would delete each other's files
         digest = hashlib.sha256(file.read()).hexdigest()
         if not marker.exists() or marker.read_text() != digest:
+            # Asked first: without a network `npm ci` tries every package again for half an hour.
+            ask = ("view", "npm", "version", "--fetch-retries=0")
+            npm("npm registry: asking", *ask, cwd=folder, remedy=NO_NETWORK)
             npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK)
             marker.write_text(digest)
 
