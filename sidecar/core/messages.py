@@ -63,10 +63,10 @@ class Message(Value):
 class Usage(Value):
     """Disjoint token classes: their sum is what the provider counted."""
 
-    input: int = 0
+    input: int = Field(default=0, ge=0)
     cached: int = 0
     cache_write: int = 0
-    output: int = 0
+    output: int = Field(default=0, ge=0)
     reasoning: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":

@@ -24,6 +24,8 @@ REGEXES = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 20)
 
 def weight(root: Any, node: Any, within: tuple[str, ...] = (), depth: int = 0) -> int:
     """How many places `node` has with its references written out; a cycle counts once."""
+    if depth > DEPTH:
+        raise ValueError("it is too deep")
     if not isinstance(node, dict | list):
         return 1
     inner = [v for k, v in node.items() if k != "$defs"] if isinstance(node, dict) else node
@@ -32,10 +34,11 @@ def weight(root: Any, node: Any, within: tuple[str, ...] = (), depth: int = 0) -
     if isinstance(reference, str) and reference.startswith("#/") and reference not in within:
         target = root
         for key in reference[2:].split("/"):
-            target = target[key.replace("~1", "/").replace("~0", "~")]
+            key = key.replace("~1", "/").replace("~0", "~")
+            target = target[int(key)] if isinstance(target, list) else target[key]
         total += weight(root, target, (*within, reference), depth + 1)
-    if total > WEIGHT or depth > DEPTH:
-        raise ValueError("it is too deep, or its references expand to too much")
+    if total > WEIGHT:
+        raise ValueError("its references expand to too much")
     return total
 
 
@@ -49,9 +52,9 @@ def check_schema(schema: dict[str, Any], field: str) -> None:
     """Raises Problem `validation` that names `field` and what is wrong with its schema."""
     meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
     try:
+        weight(schema, schema)
         for broken in meta.iter_errors(schema):
             raise ValueError(f"{broken.json_path}: {broken.message[:200]}")
-        weight(schema, schema)
         compiled(canonical(schema))
     except (ValueError, LookupError, TypeError, jsonschema_rs.ReferencingError) as error:
         remedy = "Send a JSON Schema (2020-12) with local references only."
@@ -85,7 +88,8 @@ def answer(text: str, schema: dict[str, Any] | None) -> tuple[str | None, tuple[
     fenced = FENCE.fullmatch(text)
     try:
         value = orjson.loads(fenced[1] if fenced else text)
-    except ValueError:
+        orjson.dumps(value)  # refuses what is too deep
+    except (ValueError, TypeError):
         return None, (Flaw(path="", rule="json", expected="JSON and nothing around it"),)
     found = flaws(schema, value)
     if found and isinstance(value, dict) and len(value) == 1:

@@ -128,6 +128,5 @@ def fault(status: int, raw: bytes) -> ModelFault:
         code, message = str(said.get("code") or ""), said["message"]
     except (ValueError, LookupError, TypeError, AttributeError):
         code, message = "", "no OpenAI error document"
-    other = "server" if status >= 500 else "rejected"
-    kind = OF_CODE.get(code) or OF_STATUS.get(status, other)
+    kind = OF_CODE.get(code) or OF_STATUS.get(status) or ("server" if status > 499 else "rejected")
     return ModelFault(kind, f"HTTP {status} {code}: {message}", raw=raw)

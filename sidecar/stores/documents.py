@@ -56,8 +56,7 @@ async def put(db: Db, given: Kind) -> Kind:
     while not (rows := await db("put", **row)):
         if not given.version:
             continue  # somebody else took the next version
-        detail = f"{given.ref} has another signature"
-        remedy = "Leave version out: the next one is given."
+        detail, remedy = f"{given.ref} has another signature", "Leave version out for the next one."
         raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
     return given.model_copy(update={"version": rows[0][0]})
 

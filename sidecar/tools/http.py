@@ -41,10 +41,9 @@ async def request(session: aiohttp.ClientSession, secret: str, call: Call) -> An
     """The parsed result, not yet validated. ToolFault names what went wrong."""
     url, timeout_s = call.contract.config.url, call.contract.timeout_s
     body, headers = envelope(secret, call)
-    timeout = aiohttp.ClientTimeout(total=timeout_s)
-    options = {"headers": headers, "timeout": timeout, "allow_redirects": False}
+    options: Any = {"timeout": aiohttp.ClientTimeout(total=timeout_s), "allow_redirects": False}
     try:
-        async with session.post(url, data=body, **options) as answer:
+        async with session.post(url, data=body, headers=headers, **options) as answer:
             return result(answer.status, await capped(answer.content))
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
         raise unsent(url, error.__cause__ or error) from error
@@ -89,7 +88,8 @@ def result(status: int, raw: bytes) -> Any:
         raise ToolFault("tool_failed", f"HTTP {status}: {text}", again=status in (429, 502, 503))
     try:
         found = orjson.loads(raw)
-    except ValueError as error:
+        orjson.dumps(found)  # refuses what is too deep
+    except (ValueError, TypeError) as error:
         raise ToolFault("result_invalid", f"the answer is not JSON: {error}") from error
     match found:
         case {"error": dict(error), **rest} if not rest:
