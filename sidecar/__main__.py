@@ -23,8 +23,7 @@ from sidecar.settings import Settings
 from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell
 from sidecar.telemetry import forever, to_stderr
-from sidecar.tools import guard
-from sidecar.tools.http import request
+from sidecar.tools import guard, http
 from sidecar.worker import Worker
 
 DRAIN_S = 8  # shorter than a lease: nobody adopts what is still being finished
@@ -54,7 +53,9 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """Tool calls; those that run are finished first."""
     connector = guard.connector(guard.exceptions(given.allow_hosts))
     async with aiohttp.ClientSession(connector=connector) as session:
-        worker = Worker(db, doorbell, {"http": partial(request, session, given.secret)}, name)
+        tools = {"http": partial(http.request, session, given.secret)}
+        told = partial(http.deliver, session, given.secret)
+        worker = Worker(db, doorbell, tools, told, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await asyncio.wait([*worker.running, idle()], timeout=DRAIN_S)
 

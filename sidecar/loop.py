@@ -103,7 +103,7 @@ class Loop:
         for row in await self.db("results", run=run.id) if waiting else ():
             if row[0] in waiting:
                 journal.write(*returned(*row))
-        for key, by in await self.db("told", run=run.id):
+        for key, _, by in await self.db("told", run=run.id):
             journal.beside.append(("heard", {"run": run.id, "key": key}))
             journal.write(e.Stopped(kind="cancelled", by=by))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -19,14 +19,22 @@ from sidecar.tools.http import Call
 
 LEASE_S = 30
 SLOTS = 64
+ENDS = dict.fromkeys(range(200, 300), "done") | {404: "buried", 410: "buried"}
 Tools = Mapping[str, Callable[[Call], Awaitable[Any]]]
+Deliver = Callable[[str, str, bytes], Awaitable[int]]
 
 
 class Worker:
-    """`tools` runs a call of each kind and gives its parsed result, or raises ToolFault."""
+    """`tools` runs a call of each kind and gives its parsed result, or raises ToolFault.
 
-    def __init__(self, db: Db, doorbell: Doorbell, tools: Tools, name: str) -> None:
-        self.db, self.doorbell, self.tools, self.name = db, doorbell, tools, name
+    `deliver` (target, url, body) gives the receiver's HTTP status, or raises ToolFault.
+    """
+
+    def __init__(
+        self, db: Db, doorbell: Doorbell, tools: Tools, deliver: Deliver, name: str
+    ) -> None:
+        self.db, self.doorbell, self.name = db, doorbell, name
+        self.tools, self.deliver = tools, deliver
         self.running: set[asyncio.Task[None]] = set()
 
     async def beat(self) -> None:
@@ -39,14 +47,29 @@ class Worker:
         if len(self.running) >= SLOTS:
             await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
         offered = await self.doorbell.take(self.name, SLOTS - len(self.running))
+        for row in await self.db("due"):
+            self.start(self.tell(*row), "delivery")
         if not offered:
             return
         calls = [call for _, call in offered]
         for row in await self.db("claim", worker=self.name, lease_s=LEASE_S, calls=calls):
-            task = asyncio.create_task(self.run(*row), name=f"{row[0]}/{row[1]}")
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            self.start(self.run(*row), f"{row[0]}/{row[1]}")
         await self.doorbell.done([number for number, _ in offered])
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+
+    async def tell(self, run: str, seq: int, target: str, url: str, body: memoryview) -> None:
+        """2xx ends a delivery, 404 and 410 bury it; all else (409: too early) comes again."""
+        try:
+            status = await self.deliver(target, url, unpacked(body))
+            state, answer = ENDS.get(status, "pending"), f"HTTP {status}"
+        except ToolFault as fault:
+            state, answer = "pending", str(fault)[:500]
+        told = {"run": run, "seq": seq, "target": target, "state": state, "answer": answer}
+        await self.db("delivered", **told)
 
     async def run(self, run: str, name: str, customer: str, *row: Any) -> None:
         ref, arguments, key, attempt, setup = row

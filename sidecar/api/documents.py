@@ -1,50 +1,70 @@
-"""Agents, tools and models: the configuration, as its users put and get it."""
+"""The configuration, as its users put and get it."""
 
+import secrets
 from typing import Any
 
-from sidecar.api.door import Ask, validated
-from sidecar.core.documents import Agent, Contract
-from sidecar.core.schema import check_schema
+from pydantic import Field
+
+from sidecar.api.door import Ask
+from sidecar.core.documents import Contract, Document, Hook, Key
+from sidecar.core.messages import Value
+from sidecar.core.schema import check_schemas
 from sidecar.core.turn import binding_digest
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
 
+class Which(Value):
+    """0 is the newest, or for DELETE all of them."""
+
+    version: int = Field(default=0, ge=0, le=999_999_999)
+
+
 class Doors:
-    """The four calls that agents and tools share."""
+    """The four calls that every kind of document has."""
 
-    def __init__(self, model: type[Any]) -> None:
-        self.model = model
+    def __init__(self, model: type[Document]) -> None:
+        self.model, self.folder = model, documents.FOLDER[model]
 
-    def shown(self, document: Agent | Contract) -> dict[str, Any]:
+    def prefix(self, ask: Ask) -> str:
+        """Hooks are a customer's own: nobody else names them."""
+        return f"{ask.customer}/" if self.model is Hook else ""
+
+    def name(self, ask: Ask) -> str:
+        return self.prefix(ask) + ("/".join(ask.path.values()) or self.folder)
+
+    def ref(self, ask: Ask) -> str:
+        version = ask.query.version
+        return f"{self.name(ask)}@{version}" if version else self.name(ask)
+
+    def shown(self, ask: Ask, document: Document) -> dict[str, Any]:
         digest = {"digest": binding_digest(document)} if isinstance(document, Contract) else {}
-        return document.model_dump(mode="json") | digest
+        told = document.model_dump(mode="json") | digest
+        return told | {"name": document.name.removeprefix(self.prefix(ask))}
 
     async def list(self, ask: Ask) -> tuple[int, Any]:
-        found = await documents.listed(ask.app.loop.db, self.model)
-        return 200, {documents.FOLDER[self.model]: [self.shown(one) for one in found]}
+        found = await documents.listed(ask.app.loop.db, self.model, self.prefix(ask))
+        return 200, {self.folder: [self.shown(ask, one) for one in found.values()]}
 
     async def get(self, ask: Ask) -> tuple[int, Any]:
-        found = await documents.get(ask.app.loop.db, self.model, ask.path["name"])
-        return 200, self.shown(found)
+        found = await documents.get(ask.app.loop.db, self.model, self.ref(ask))
+        return 200, self.shown(ask, found)
 
     async def put(self, ask: Ask) -> tuple[int, Any]:
-        given = validated(self.model, ask.body.model_dump() | {"name": ask.path["name"]})
-        for field in ("input_schema", "output_schema"):
-            if getattr(given, field, None) is not None:
-                check_schema(getattr(given, field), field)
-        shown = self.shown(await documents.put(ask.app.loop.db, given))
-        if isinstance(given, Contract) and given.config.envelope:
-            shown["signing_secret"] = signing_secret(ask.app.secret, given.name)
-        return 200, shown
+        """With the secret that goes with it, which is told here only."""
+        check_schemas(ask.body)
+        given, told, key = ask.body.model_copy(update={"name": self.name(ask)}), {}, ""
+        if self.model is Key:
+            told["key"] = key = secrets.token_urlsafe(32)
+        if self.model in (Hook, Key) or getattr(getattr(given, "config", None), "envelope", False):
+            whose = f"{self.folder.removesuffix('s')}:{given.name}"
+            told["signing_secret"] = signing_secret(ask.app.secret, whose)
+        return 200, self.shown(ask, await documents.put(ask.app.loop.db, given, key)) | told
 
     async def delete(self, ask: Ask) -> tuple[int, Any]:
-        await self.get(ask)
-        kind, name = documents.FOLDER[self.model], ask.path["name"]
-        await ask.app.loop.db("retire", kind=kind, name=name)
+        found = await documents.get(ask.app.loop.db, self.model, self.ref(ask))
+        if not found.version:
+            await documents.put(ask.app.loop.db, found)  # a built-in, so that it can be retired
+        named = {"kind": self.folder, "name": self.name(ask), "version": ask.query.version}
+        await ask.app.loop.db("retire", **named)
         return 204, None
-
-
-async def get_models(ask: Ask) -> tuple[int, Any]:
-    _, rows = documents.built_in()
-    return 200, {"models": [row.model_dump(mode="json") for row in rows]}

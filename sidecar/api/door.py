@@ -10,9 +10,11 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from sidecar.core.documents import Scope
 from sidecar.core.messages import Value
 from sidecar.errors import Problem, StoreDown
 from sidecar.loop import Loop
+from sidecar.stores.documents import holder
 from sidecar.telemetry import log, settled
 
 BODY_BYTES = 4 << 20
@@ -29,7 +31,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`customer` is `*` for the operator, empty for who shows no key at an open door."""
+    """`customer` is `*` for an operator, empty for who shows no key at an open door."""
 
     app: App
     customer: str
@@ -45,25 +47,36 @@ class Nothing(Value):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`function` answers (status, value); `gives` and `takes` are the bodies' models."""
+    """`function` answers (status, value); `gives` and `takes` are the bodies' models.
+
+    Without a scope it is open.
+    """
 
     method: str
     path: str
     function: Callable[[Ask], Awaitable[tuple[int, Any]]]
+    scope: Scope | None
     gives: type[BaseModel] | None = None
     takes: type[Value] = Nothing
     query: type[Value] = Nothing
-    is_open: bool = False
 
 
-def customer_of(app: App, route: Route, headers: Mapping[str, str]) -> str:
+async def customer_of(app: App, route: Route, headers: Mapping[str, str]) -> str:
     """An open door asks for no key, yet refuses a wrong one."""
     scheme, _, key = headers.get("Authorization", "").partition(" ")
-    known = scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), app.key.encode())
-    if app.key and not known and (key or not route.is_open):
+    given = key if scheme.lower() == "bearer" else ""
+    if hmac.compare_digest(given.encode(), app.key.encode()):
+        return "*"
+    found = await holder(app.loop.db, given) if given else None
+    if found and route.scope in (None, *found.scopes):
+        return found.name
+    if found:
+        detail, remedy = f"this key has no scope {route.scope}", "PUT /v1/keys/… gives scopes."
+        raise Problem(403, "forbidden", detail, remedy=remedy)
+    if app.key and (key or route.scope):
         remedy = "Send Authorization: Bearer <key>; `make up` keeps its key in .agentrt/key."
         raise Problem(401, "unauthorized", "the key is missing or not known", remedy=remedy)
-    return "*" if known or not app.key else ""
+    return "" if app.key else "*"
 
 
 def validated(model: type[Value], given: Any) -> Any:
@@ -78,11 +91,14 @@ def validated(model: type[Value], given: Any) -> Any:
 
 
 async def answer(app: App, route: Route, request: web.Request) -> web.Response:
-    customer = customer_of(app, route, request.headers)
+    customer = await customer_of(app, route, request.headers)
     try:
-        body = validated(route.takes, orjson.loads(await request.read() or b"{}"))
+        given = orjson.loads(await request.read() or b"{}")
     except orjson.JSONDecodeError as error:
         raise Problem(400, "bad_request", f"the body is not JSON: {error}", field="body") from error
+    if isinstance(given, dict):
+        given |= {k: v for k, v in request.match_info.items() if k in route.takes.model_fields}
+    body = validated(route.takes, given)
     query = validated(route.query, {k: v for k, v in request.query.items() if v})
     ask = Ask(app, customer, request.match_info, query, body, request.headers)
     return reply(*await route.function(ask))

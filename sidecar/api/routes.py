@@ -4,10 +4,19 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from sidecar.api import turns
-from sidecar.api.documents import Doors, get_models
+from sidecar.api import runs, turns
+from sidecar.api.documents import Doors, Which
 from sidecar.api.door import Ask, Route
-from sidecar.core.documents import Agent, Contract
+from sidecar.core.documents import (
+    Agent,
+    Contract,
+    Document,
+    Hook,
+    Key,
+    ModelRow,
+    Policy,
+    Scope,
+)
 from sidecar.core.replay import Verdict
 from sidecar.core.view import RunView
 from sidecar.errors import StoreDown
@@ -46,25 +55,36 @@ async def get_openapi(_: Ask) -> tuple[int, Any]:
     return 200, described(ROUTES, VERSION)
 
 
-AGENTS, TOOLS = Doors(Agent), Doors(Contract)
-RUN, AGENT, TOOL = "/v1/runs/{run}", "/v1/agents/{name}", "/v1/tools/{name}"
+RUN = "/v1/runs/{run}"
+
+
+def crud(model: type[Document], path: str, look: Scope, change: Scope) -> list[Route]:
+    """The list, where there are names, and the calls on one document."""
+    doors, one = Doors(model), {"gives": model, "query": Which}
+    return [
+        *([Route("GET", path.partition("/{")[0], doors.list, look)] if "{" in path else []),
+        Route("GET", path, doors.get, look, **one),
+        Route("PUT", path, doors.put, change, gives=model, takes=model),
+        Route("DELETE", path, doors.delete, change, query=Which),
+    ]
+
+
 ROUTES = [
-    Route("POST", "/v1/turns", turns.post_turn, gives=RunView, takes=turns.TurnRequest),
-    Route("GET", "/v1/runs", turns.get_runs, gives=turns.RunList, query=turns.Selection),
-    Route("GET", RUN, turns.get_run, gives=RunView, query=turns.Look),
-    Route("GET", RUN + "/events", turns.get_events, query=turns.Look),
-    Route("POST", RUN + "/cancel", turns.post_cancel, gives=RunView),
-    Route("POST", RUN + "/replay", turns.post_replay, gives=Verdict),
-    Route("GET", "/v1/agents", AGENTS.list),
-    Route("GET", AGENT, AGENTS.get, gives=Agent),
-    Route("PUT", AGENT, AGENTS.put, gives=Agent, takes=Agent),
-    Route("DELETE", AGENT, AGENTS.delete),
-    Route("GET", "/v1/tools", TOOLS.list),
-    Route("GET", TOOL, TOOLS.get, gives=Contract),
-    Route("PUT", TOOL, TOOLS.put, gives=Contract, takes=Contract),
-    Route("DELETE", TOOL, TOOLS.delete),
-    Route("GET", "/v1/models", get_models),
-    Route("GET", "/health", get_health, is_open=True),
-    Route("GET", "/health/live", get_live, is_open=True),
-    Route("GET", "/openapi.json", get_openapi, is_open=True),
+    Route("POST", "/v1/turns", turns.post_turn, "run", RunView, turns.TurnRequest),
+    Route("POST", "/v1/generate", turns.post_generate, "run", RunView, turns.GenerateRequest),
+    Route("GET", "/v1/runs", runs.get_runs, "read", runs.RunList, query=runs.Selection),
+    Route("GET", RUN, runs.get_run, "read", RunView, query=runs.Look),
+    Route("GET", RUN + "/events", runs.get_events, "read", query=runs.Look),
+    Route("POST", RUN + "/tool-results", runs.post_results, "run", RunView, runs.Results),
+    Route("POST", RUN + "/cancel", runs.post_cancel, "run", RunView, runs.Told),
+    Route("POST", RUN + "/replay", runs.post_replay, "read", Verdict),
+    *crud(Agent, "/v1/agents/{name}", "read", "admin"),
+    *crud(Contract, "/v1/tools/{name}", "read", "admin"),
+    *crud(ModelRow, "/v1/models/{provider}/{model:.+}", "read", "admin"),
+    *crud(Policy, "/v1/policy", "read", "admin"),
+    *crud(Hook, "/v1/hooks/{name}", "run", "run"),
+    *crud(Key, "/v1/keys/{name}", "admin", "admin"),
+    Route("GET", "/health", get_health, None),
+    Route("GET", "/health/live", get_live, None),
+    Route("GET", "/openapi.json", get_openapi, None),
 ]

@@ -1,8 +1,8 @@
 """The configuration that a run carries with it: agent, contracts, policy, model rows."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from sidecar.core.messages import Usage, Value
 
@@ -11,6 +11,9 @@ ToolRef = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(@[1-9][0-
 ModelRef = Annotated[str, Field(pattern=r"^[^\s]{1,200}$")]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 JsonSchema = dict[str, Any]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+Scope = Literal["run", "read", "admin"]
+Rest = Literal["completed", "failed", "cancelled", "waiting"]
 HIDDEN_TOKENS = 1_024  # of the provider's own tool and format prompts
 
 
@@ -45,7 +48,7 @@ class Agent(Document):
 class HttpConfig(Value):
     """The arguments are POSTed as JSON; with `envelope` the whole call is, signed."""
 
-    url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2_000)
+    url: Url
     method: Literal["POST"] = "POST"
     envelope: bool = False
 
@@ -63,6 +66,13 @@ class Contract(Document):
     retries: int = Field(default=2, ge=0, le=10)
 
 
+class CallerTool(Contract):
+    """The turn rests and hands the calls to whoever asked."""
+
+    kind: Literal["caller"] = "caller"
+    config: None = None
+
+
 class Rule(Value):
     """`use` is a list of tiers, best first; `when` names the task that it is for, or none."""
 
@@ -70,7 +80,7 @@ class Rule(Value):
     use: tuple[tuple[ModelRef, ...], ...]
 
 
-class Policy(Value):
+class Policy(Document):
     """The first rule that matches wins; aliases name models."""
 
     rules: tuple[Rule, ...] = ()
@@ -86,9 +96,12 @@ class Price(Value):
     output: int = Field(gt=0)
 
 
-class ModelRow(Value):
-    provider: str
-    model: str
+class ModelRow(Document):
+    """Its name is `provider/model`."""
+
+    name: ModelRef = "inline"
+    provider: Name = "inline"
+    model: ModelRef = "inline"
     context_tokens: int = Field(gt=0)
     output_tokens: int = Field(gt=0)
     price: Price
@@ -112,6 +125,31 @@ class ModelRow(Value):
         usage = Usage(cache_write=payload_bytes + HIDDEN_TOKENS, output=output_tokens)
         long = self.model_copy(update={"price": self.long_price or self.price})
         return max(self.cost_micros(usage), long.cost_micros(usage))
+
+
+class Hook(Document):
+    """Where a customer's runs are told when they rest; an empty `agent` is any."""
+
+    url: Url
+    events: tuple[Rest, ...] = Field(default=get_args(Rest), min_length=1)
+    agent: str = Field(default="", max_length=64)
+
+
+class Key(Document):
+    """Its name is its customer's, or `*` for an operator's; the key itself is kept nowhere.
+
+    The scope `admin` is everybody's configuration: an operator's alone.
+    """
+
+    name: Annotated[str, Field(pattern=r"^([*]|[A-Za-z0-9][A-Za-z0-9._-]{0,99})$")] = "*"
+    scopes: tuple[Scope, ...] = Field(default=("run", "read"), min_length=1)
+    expires_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _admin_is_an_operator(self) -> "Key":
+        if "admin" in self.scopes and self.name != "*":
+            raise ValueError("scopes: admin is for the operator's key, `*`")
+        return self
 
 
 class Setup(Value):

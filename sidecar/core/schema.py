@@ -62,6 +62,13 @@ def check_schema(schema: dict[str, Any], field: str) -> None:
         raise Problem(422, "validation", detail, field=field, remedy=remedy) from error
 
 
+def check_schemas(document: Any) -> None:
+    """Those that a document has."""
+    for field in ("input_schema", "output_schema"):
+        if (schema := getattr(document, field, None)) is not None:
+            check_schema(schema, field)
+
+
 def flaws(schema: dict[str, Any], value: Any) -> tuple[Flaw, ...]:
     """At most FLAWS ways in which `value` breaks `schema`."""
     errors = islice(compiled(canonical(schema)).iter_errors(value), FLAWS)

@@ -19,7 +19,9 @@ def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
     refs, definitions = models_json_schema(ordered, ref_template=template)
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, refs)
+        paths.setdefault(re.sub(r":[^}]*", "", route.path), {})[route.method.lower()] = operation(
+            route, refs
+        )
     keys = {"key": {"type": "http", "scheme": "bearer"}}
     components = {"schemas": definitions["$defs"], "securitySchemes": keys}
     info = {"title": "agentrt", "version": version}
@@ -29,11 +31,11 @@ def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
 def operation(route: Any, refs: Any) -> dict[str, Any]:
     asked = route.query.model_json_schema().get("properties", {})
     inside = [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()]
-    for name in re.findall(r"{(\w+)}", route.path):
+    for name in re.findall(r"{(\w+)", route.path):
         inside.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
     told: dict[str, Any] = {
         "parameters": inside,
-        "security": [] if route.is_open else [{"key": []}],
+        "security": [{"key": []}] if route.scope else [],
     }
     if route.takes.model_fields:
         told["requestBody"] = {"required": True} | content(refs[route.takes, "validation"])

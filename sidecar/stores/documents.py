@@ -1,28 +1,40 @@
-"""Versioned configuration: agents and tools from their users, model rows and policy built in."""
+"""Versioned configuration: from its users, and for model rows and policy built in beneath."""
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from sidecar.core.documents import Agent, Contract, ModelRow, Policy, Setup
+from sidecar.core.documents import Agent, Contract, Document, Hook, Key, ModelRow, Policy, Setup
 from sidecar.core.messages import canonical
 from sidecar.core.route import row_of
-from sidecar.core.schema import check_schema
+from sidecar.core.schema import check_schemas
 from sidecar.errors import Problem
 from sidecar.stores.db import Db
 
-Kind = TypeVar("Kind", Agent, Contract)
-FOLDER = {Agent: "agents", Contract: "tools"}
-FROZEN = {Agent: None, Contract: {"input_schema", "output_schema", "side_effects"}}
+Kind = TypeVar("Kind", bound=Document)
+FOLDER: Mapping[type[Document], str] = {
+    Agent: "agents",
+    Contract: "tools",
+    ModelRow: "models",
+    Policy: "policy",
+    Hook: "hooks",
+    Key: "keys",
+}
+SIGNATURE = {"input_schema", "output_schema", "side_effects"}
 
 
 @cache
-def built_in() -> tuple[Policy, tuple[ModelRow, ...]]:
+def built_in(folder: str) -> dict[str, Document]:
     """The rows of builtin.toml, each with its source and date."""
     table = tomllib.loads((files("sidecar.stores") / "builtin.toml").read_text())
-    return Policy(**table["policy"]), tuple(ModelRow(**row) for row in table["models"])
+    rows = [ModelRow(**row) for row in table["models"]]
+    kept: Any = {"policy": {"policy": Policy(**table["policy"] | {"name": "policy"})}}
+    kept["models"] = {row.ref: row.model_copy(update={"name": row.ref}) for row in rows}
+    return kept.get(folder, {})
 
 
 def named(model: type[Kind], name: str, version: int, body: str) -> Kind:
@@ -34,24 +46,33 @@ async def get(db: Db, model: type[Kind], ref: str) -> Kind:
     kind, (name, _, version) = FOLDER[model], ref.partition("@")
     rows = await db("versions", kind=kind, name=name)
     found = [row for row in rows if version in ("", str(row[0]))]
+    if not rows and name in built_in(kind):
+        return built_in(kind)[name]  # pyright: ignore[reportReturnType]
     if not found or (rows[0][2] and not version):
-        remedy = f"GET /v1/{kind} lists what there is."
-        raise Problem(
-            404, "not_found", f"there is no {kind[:-1]} {ref}", field=kind[:-1], remedy=remedy
-        )
+        what, remedy = kind.removesuffix("s"), f"GET /v1/{kind} lists what there is."
+        raise Problem(404, "not_found", f"there is no {what} {ref}", field=what, remedy=remedy)
     return named(model, name, *found[0][:2])
 
 
-async def listed(db: Db, model: type[Kind]) -> list[Kind]:
-    return [named(model, *row) for row in await db("listed", kind=FOLDER[model])]
+async def listed(db: Db, model: type[Kind], prefix: str = "") -> dict[str, Kind]:
+    """The newest of each name, by what follows `prefix` in it."""
+    found: dict[str, Any] = dict(built_in(FOLDER[model]))
+    for name, version, body, retired in await db("newest", kind=FOLDER[model], prefix=prefix):
+        found.pop(name, None)
+        if not retired:
+            found[name.removeprefix(prefix)] = named(model, name, version, body)
+    return found
 
 
-async def put(db: Db, given: Kind) -> Kind:
-    """As it is kept now. Problem `version_conflict`: that version has another signature."""
-    model = type(given)
-    frozen = given.model_dump(mode="json", include=FROZEN[model], exclude={"name", "version"})
-    row = {"kind": FOLDER[model], "name": given.name, "version": given.version}
-    row["signature"] = hashlib.sha256(canonical(frozen)).hexdigest()
+async def put(db: Db, given: Kind, key: str = "") -> Kind:
+    """As it is kept now, sealed with `key` where it is one's document.
+
+    Problem `version_conflict`: that version has another signature.
+    """
+    frozen = SIGNATURE if isinstance(given, Contract) else None
+    signed = given.model_dump(mode="json", include=frozen, exclude={"name", "version"})
+    row = {"kind": FOLDER[type(given)], "name": given.name, "version": given.version}
+    row["signature"] = hashlib.sha256(key.encode() or canonical(signed)).hexdigest()
     row["body"] = given.json_bytes().decode()
     while not (rows := await db("put", **row)):
         if not given.version:
@@ -61,23 +82,33 @@ async def put(db: Db, given: Kind) -> Kind:
     return given.model_copy(update={"version": rows[0][0]})
 
 
-async def setup(db: Db, asked: Any) -> Setup:
+async def holder(db: Db, key: str) -> Key | None:
+    """Whose key it is, while it lives."""
+    rows = await db("key", sha256=hashlib.sha256(key.encode()).hexdigest())
+    found = named(Key, *rows[0]) if rows else None
+    expired = found and found.expires_at and found.expires_at < datetime.now(UTC)
+    return None if expired else found
+
+
+async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     """The agent as a turn asks for it, with all that it needs. Problems name what is not there.
 
-    `asked` has the fields of a turn request; None is as the agent has it.
+    `asked` has the fields of a turn request; None is as the agent has it. `own` contracts are
+    the caller's, kept nowhere else.
     """
-    agent = await get(db, Agent, asked.agent)
+    agent = asked.agent if isinstance(asked.agent, Agent) else await get(db, Agent, asked.agent)
     given = asked.model_dump(include={"task", "tools", "output_schema"}, exclude_none=True)
     if asked.model:
         given["models"] = (asked.model,)
     if asked.timeout_s:
         given["limits"] = agent.limits.model_copy(update={"timeout_s": asked.timeout_s})
     agent = agent.model_copy(update=given)
-    check_schema(agent.output_schema or {}, "output_schema")
-    policy, models = built_in()
+    for document in (agent, *own):
+        check_schemas(document)
+    policy, models = await get(db, Policy, "policy"), tuple((await listed(db, ModelRow)).values())
     unknown = [ref for ref in agent.models if not row_of(models, policy.aliases.get(ref, ref))]
     if unknown:
         remedy = "GET /v1/models lists what there is."
         raise Problem(404, "not_found", f"no model {unknown[0]}", field="model", remedy=remedy)
-    contracts = [await get(db, Contract, ref) for ref in agent.tools]
-    return Setup(agent=agent, contracts=tuple(contracts), policy=policy, models=models)
+    contracts = (*own, *[await get(db, Contract, ref) for ref in agent.tools])
+    return Setup(agent=agent, contracts=contracts, policy=policy, models=models)

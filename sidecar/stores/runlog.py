@@ -12,7 +12,7 @@ from sidecar.core.events import Decided, Ended, Event, Input, ToolReturned, Tool
 from sidecar.core.parts import Part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
-from sidecar.core.view import status
+from sidecar.core.view import status, view
 from sidecar.errors import Problem
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.telemetry import now_ms
@@ -28,6 +28,7 @@ class Journal:
 
     def __init__(self, db: Db, owner: str, epoch: int = 0) -> None:
         self.db, self.owner, self.epoch, self.flushed = db, owner, epoch, 0
+        self.rest = "running"
         self.events: list[Event] = []
         self.parts: dict[str, Part] = {}
         self.stored: dict[str, Part] = {}
@@ -59,12 +60,16 @@ class Journal:
         fit |= {"head": run.seq, "hash": run.hash, "status": status(run), "end": end}
         parts = [("part", one) for one in self.parts.values()]
         new = [*(("event", one) for one in self.events), *parts]
+        if fit["status"] not in ("running", self.rest):
+            told = {"run": run.id, "status": fit["status"]}
+            told["body"] = packed(view(run).json_bytes())
+            self.beside.append(("rest", told))
         rows = [(what, asdict(one) | {"body": packed(one.body)} | who) for what, one in new]
         await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])
         self.stored |= self.parts
         self.events, self.parts, self.opening, self.beside = [], {}, [], []
-        self.flushed = run.seq
-        if fit["status"] != "running":
+        self.flushed, self.rest = run.seq, fit["status"]
+        if self.rest != "running":
             self.rested.set()
 
 

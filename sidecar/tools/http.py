@@ -14,6 +14,7 @@ from sidecar.core.documents import Contract
 from sidecar.errors import ToolFault
 
 RESULT_BYTES = 1 << 20
+DELIVERY_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,43 @@ def hmac_sha256(key: str, message: bytes) -> str:
     return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
 
 
-def signing_secret(root: str, tool: str) -> str:
+def signing_secret(root: str, whose: str) -> str:
     """Derived, so that it rests nowhere: it changes with AGENTRT_SECRET alone."""
-    return hmac_sha256(root, f"tool:{tool}".encode())
+    return hmac_sha256(root, whose.encode())
 
 
-async def request(session: aiohttp.ClientSession, secret: str, call: Call) -> Any:
+def signed(root: str, whose: str, body: bytes) -> dict[str, str]:
+    at_s = int(time.time())
+    signature = hmac_sha256(signing_secret(root, whose), f"{at_s}.".encode() + body)
+    return {"AgentRT-Signature": f"t={at_s},v1={signature}"}
+
+
+async def request(session: aiohttp.ClientSession, root: str, call: Call) -> Any:
     """The parsed result, not yet validated. ToolFault names what went wrong."""
-    url, timeout_s = call.contract.config.url, call.contract.timeout_s
-    body, headers = envelope(secret, call)
+    contract, headers = call.contract, {"Idempotency-Key": call.idempotency_key}
+    body = orjson.dumps(call.arguments)
+    if contract.config.envelope:
+        told = {"run": call.run, "call": call.call, "tool": contract.name}
+        body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
+        headers |= signed(root, f"tool:{contract.name}", body)
+    return result(*await post(session, contract.config.url, body, headers, contract.timeout_s))
+
+
+async def deliver(
+    session: aiohttp.ClientSession, root: str, target: str, url: str, body: bytes
+) -> int:
+    """The receiver's HTTP status; ToolFault when it has none."""
+    return (await post(session, url, body, signed(root, target, body), DELIVERY_S))[0]
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, body: bytes, more: dict[str, str], timeout_s: float
+) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"} | more
     options: Any = {"timeout": aiohttp.ClientTimeout(total=timeout_s), "allow_redirects": False}
     try:
         async with session.post(url, data=body, headers=headers, **options) as answer:
-            return result(answer.status, await capped(answer.content))
+            return answer.status, await capped(answer.content)
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
         raise unsent(url, error.__cause__ or error) from error
     except TimeoutError as error:
@@ -52,19 +77,6 @@ async def request(session: aiohttp.ClientSession, secret: str, call: Call) -> An
         raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
     except aiohttp.ClientError as error:
         raise ToolFault("tool_failed", f"{url}: {error}", again=True, in_doubt=True) from error
-
-
-def envelope(root: str, call: Call) -> tuple[bytes, dict[str, str]]:
-    """Body and headers."""
-    headers = {"Idempotency-Key": call.idempotency_key, "Accept-Encoding": "identity"}
-    headers["Content-Type"] = "application/json"
-    if not call.contract.config.envelope:
-        return orjson.dumps(call.arguments), headers
-    told = {"run": call.run, "call": call.call, "tool": call.contract.name}
-    body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
-    at_s, secret = int(time.time()), signing_secret(root, call.contract.name)
-    signature = hmac_sha256(secret, f"{at_s}.".encode() + body)
-    return body, headers | {"AgentRT-Signature": f"t={at_s},v1={signature}"}
 
 
 def unsent(url: str, cause: BaseException) -> ToolFault:

@@ -2,11 +2,9 @@
 SELECT version, body, retired FROM document WHERE kind = %(kind)s AND name = %(name)s
 ORDER BY version DESC;
 
--- name: listed
-SELECT name, version, body FROM (
-  SELECT DISTINCT ON (name) name, version, body, retired FROM document
-  WHERE kind = %(kind)s ORDER BY name, version DESC) newest
-WHERE NOT retired;
+-- name: newest
+SELECT DISTINCT ON (name) name, version, body, retired FROM document
+WHERE kind = %(kind)s AND starts_with(name, %(prefix)s) ORDER BY name, version DESC;
 
 -- name: put
 -- The version asked for; without one, the newest under the same signature, else the next.
@@ -23,5 +21,12 @@ WHERE document.signature = excluded.signature
 RETURNING version;
 
 -- name: retire
-UPDATE document SET retired = true WHERE kind = %(kind)s AND name = %(name)s AND NOT retired
-RETURNING version;
+-- One version, or with 0 all of them.
+UPDATE document SET retired = true
+WHERE kind = %(kind)s AND name = %(name)s AND %(version)s IN (0, version);
+
+-- name: key
+-- The document of a key that lives: of its name's two newest, and not retired.
+SELECT name, version, body FROM document WHERE kind = 'keys' AND signature = %(sha256)s
+  AND NOT retired AND version > (
+    SELECT max(version) - 2 FROM document newest WHERE kind = 'keys' AND name = document.name);

@@ -26,9 +26,10 @@ RETURNING run::text, epoch;
 
 -- name: start
 -- The row of a new run; its first events follow in the same transaction.
-INSERT INTO run (run, customer, conversation, turn, agent, setup, key, body_sha256, owner)
+INSERT INTO run (run, customer, conversation, turn, agent, setup, key, body_sha256, owner,
+  callback_url)
 VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(setup)s, %(key)s,
-  %(body_sha256)s, %(owner)s);
+  %(body_sha256)s, %(owner)s, %(callback_url)s);
 
 -- name: fit
 -- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
@@ -100,12 +101,20 @@ WITH RECURSIVE linked AS (
 SELECT * FROM linked;
 
 -- name: tell
--- One word to a run; said twice, it counts once.
-INSERT INTO inbox (run, key, kind, body) VALUES (%(run)s, %(key)s, %(kind)s, %(body)s)
-ON CONFLICT DO NOTHING;
+-- Words to a run, and where to call back; said twice, a word counts once. Where another word has
+-- the key nothing lands (0 rows divide by zero). True when any of them is new.
+WITH word AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(bodies)s::text[]) AS word (key, body)),
+said AS (
+  INSERT INTO inbox (run, key, kind, body) SELECT %(run)s, key, %(kind)s, body FROM word
+  ON CONFLICT (run, key) DO UPDATE SET kind = excluded.kind
+  RETURNING key, body, xmax = 0 AS is_new),
+called_back AS (
+  UPDATE run SET callback_url = coalesce(%(callback_url)s, callback_url) WHERE run = %(run)s)
+SELECT bool_or(is_new), 1 / bool_and(said.body = word.body)::int FROM said JOIN word USING (key);
 
 -- name: told
-SELECT key, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
+SELECT key, kind, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
 
 -- name: news
 -- Which of these runs have rested, or have a result or a word that their owner has not folded.

@@ -1,0 +1,166 @@
+"""Runs: look at one, wait for it, tell it something, replay it."""
+
+import asyncio
+import time
+import uuid
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sidecar.api.door import Ask
+from sidecar.core.documents import Url
+from sidecar.core.events import Failure
+from sidecar.core.messages import Value
+from sidecar.core.replay import Bundle, Verdict, verdict
+from sidecar.core.run import Run
+from sidecar.core.schema import flaws
+from sidecar.core.view import RunView, view
+from sidecar.errors import Fenced, Problem
+from sidecar.loop import ENCODERS
+from sidecar.stores.runlog import bundle
+
+Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
+WaitSeconds = Annotated[int, Field(ge=0, le=60)]
+LAST = uuid.UUID(int=(1 << 128) - 1)
+
+
+class Look(Value):
+    wait_s: WaitSeconds = 0
+    parts: Literal["", "all"] = ""
+
+
+class Selection(Value):
+    customer: Plain = "*"
+    agent: Plain = ""
+    status: Plain = ""
+    cursor: uuid.UUID = LAST
+    limit: int = Field(20, ge=1, le=100)
+
+
+class RunList(Value):
+    runs: tuple[RunView, ...]
+    cursor: str | None
+
+
+class Told(Value):
+    wait_s: WaitSeconds = 5
+    callback_url: Url | None = None
+
+
+class CallResult(Value):
+    """Any JSON as its result, or what went wrong."""
+
+    call: str
+    result: Any = None
+    error: Failure | None = None
+
+
+class Results(Told):
+    results: tuple[CallResult, ...] = Field(min_length=1, max_length=100)
+
+
+def customer_of(ask: Ask, named: str) -> str:
+    """A key is bound to its customer; an operator's may name one, `*` for all."""
+    if ask.customer not in ("*", named) and named != "*":
+        raise Problem(404, "not_found", f"there is no customer {named}", field="customer")
+    return named if ask.customer == "*" else ask.customer
+
+
+def run_of(ask: Ask) -> str:
+    try:
+        return str(uuid.UUID(ask.path["run"]))
+    except ValueError as error:
+        raise Problem(404, "not_found", f"{ask.path['run']} is no run", field="run") from error
+
+
+async def log_of(ask: Ask) -> Bundle:
+    return await bundle(ask.app.loop.db, run_of(ask), ask.customer)
+
+
+async def shown(ask: Ask, run: str, wait_s: int, beyond: int = 0) -> tuple[int, RunView]:
+    """The run, once it rests or the wait is over: 200, or 202 for one that still goes.
+
+    A rest counts when its log has grown `beyond` that many events.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        rung = ask.app.loop.doorbell.next_ring(run)
+        log = await bundle(ask.app.loop.db, run, ask.customer)
+        found, left_s = view(log.run()), until - time.monotonic()
+        if left_s <= 0 or (found.status != "running" and len(log.events) > beyond):
+            return 202 if found.status == "running" else 200, found
+        with suppress(TimeoutError):
+            await asyncio.wait_for(rung.wait(), left_s)
+
+
+async def get_run(ask: Ask) -> tuple[int, RunView]:
+    return 200, (await shown(ask, run_of(ask), ask.query.wait_s))[1]
+
+
+async def get_runs(ask: Ask) -> tuple[int, RunList]:
+    """Without those whose log is damaged."""
+    db, found = ask.app.loop.db, list[RunView]()
+    chosen = ask.query.model_dump(mode="json") | {"customer": customer_of(ask, ask.query.customer)}
+    names = [run for (run,) in await db("runs", **chosen)]
+    for name in names:
+        with suppress(Problem):
+            found.append(view((await bundle(db, name, ask.customer)).run()))
+    more = names[-1] if len(names) == ask.query.limit else None
+    return 200, RunList(runs=tuple(found), cursor=more)
+
+
+async def get_events(ask: Ask) -> tuple[int, Any]:
+    """With all parts it is the run's portable bundle."""
+    return 200, (await log_of(ask)).portable(with_parts=ask.query.parts == "all")
+
+
+async def tell(ask: Ask, log: Bundle, kind: str, words: dict[str, str]) -> tuple[int, RunView]:
+    """`words` by key; the run that has heard them, or had before. Problem `conflict`."""
+    db, run = ask.app.loop.db, log.events[0].run
+    try:
+        told = {"run": run, "kind": kind, "keys": list(words), "bodies": list(words.values())}
+        ((fresh, _),) = await db("tell", **told, callback_url=ask.body.callback_url)
+    except Fenced as error:
+        detail, remedy = f"another {kind} was told before", "Look at the run: it has the first one."
+        raise Problem(409, "conflict", detail, remedy=remedy) from error
+    await ask.app.loop.doorbell.ring(run)
+    return await shown(ask, run, ask.body.wait_s, beyond=len(log.events) if fresh else 0)
+
+
+async def post_cancel(ask: Ask) -> tuple[int, RunView]:
+    log = await log_of(ask)
+    if log.run().ended:
+        return await shown(ask, log.events[0].run, 0)
+    return await tell(ask, log, "cancel", {"cancel": "operator"})
+
+
+async def post_results(ask: Ask) -> tuple[int, RunView]:
+    """What the caller's own tools have made of the calls."""
+    log = await log_of(ask)
+    for one in ask.body.results:
+        fitting(log.run(), one)
+    words = {f"result:{one.call}": one.model_dump_json() for one in ask.body.results}
+    return await tell(ask, log, "result", words)
+
+
+def fitting(run: Run, one: CallResult) -> None:
+    """Problem where the result is not asked of the caller, or is not what its contract says."""
+    steps = {step.asked.id: step for step in run.steps}
+    contracts = {contract.ref: contract for contract in run.setup.contracts}
+    step = steps.get(one.call)
+    contract = contracts.get(step.asked.contract) if step else None
+    if not step or not contract or contract.kind != "caller":
+        remedy = "The run's waiting.calls names those that wait for you."
+        detail = f"the caller was not asked for {one.call}"
+        raise Problem(422, "validation", detail, field="results", remedy=remedy)
+    if run.ended and not step.returned:
+        raise Problem(409, "conflict", "the run has ended", field="results")
+    for flaw in flaws(contract.output_schema, one.result) if not one.error else ():
+        detail = f"{one.call} at {flaw.path or '/'}: {flaw.rule} {flaw.expected}"
+        raise Problem(422, "validation", detail, field="results")
+
+
+async def post_replay(ask: Ask) -> tuple[int, Verdict]:
+    return 200, verdict(await log_of(ask), ENCODERS)
