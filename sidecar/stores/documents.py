@@ -42,11 +42,14 @@ def named(model: type[Kind], name: str, version: int, body: str) -> Kind:
 
 
 async def get(db: Db, model: type[Kind], ref: str) -> Kind:
-    """`ref` is `name` or `name@version`. Problem `not_found`; retired names have no newest."""
+    """`ref` is `name` or `name@version`. Problem `not_found`; retired names have no newest.
+
+    A retired policy is the built-in one again.
+    """
     kind, (name, _, version) = FOLDER[model], ref.partition("@")
     rows = await db("versions", kind=kind, name=name)
     found = [row for row in rows if version in ("", str(row[0]))]
-    if not rows and name in built_in(kind):
+    if name in built_in(kind) and (not rows or (model is Policy and rows[0][2])):
         return built_in(kind)[name]  # pyright: ignore[reportReturnType]
     if not found or (rows[0][2] and not version):
         what, remedy = kind.removesuffix("s"), f"GET /v1/{kind} lists what there is."
