@@ -97,15 +97,14 @@ class Loop:
                 journal.write(end, conversation(run))
 
     async def hear(self, journal: Journal) -> None:
-        """Folds what workers and the API have left for the run."""
+        """Folds what workers and the API have left for the run, each word once."""
         run = journal.run
-        waiting = [step.asked.id for step in run.open_steps if not step.returned]
-        for row in await self.db("results", run=run.id) if waiting else ():
-            if row[0] in waiting:
-                journal.write(*returned(*row))
-        for key, _, by in await self.db("told", run=run.id):
-            journal.beside.append(("heard", {"run": run.id, "key": key}))
-            journal.write(e.Stopped(kind="cancelled", by=by))
+        awaited = {step.asked.id for step in run.open_steps if not step.returned} | {"cancel"}
+        for key, said, result in await self.db("told", run=run.id):
+            if key in awaited:
+                kept = [part(unpacked(result))] if result else []
+                journal.write(e.SAID.validate_json(said), kept)
+                journal.beside.append(("heard", {"run": run.id, "key": key}))
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
@@ -163,12 +162,3 @@ def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[e.ModelFailed, lis
     told |= {"error": fault.kind, "detail": str(fault)[:2_000], "retry_after_ms": fault.after_ms}
     told |= {"cost_micros": worst if fault.kind in e.UNSETTLED else 0, "parts": {"raw": kept.name}}
     return e.ModelFailed(**told), [kept]
-
-
-def returned(call: str, attempts: int, said: str | None, result: Any) -> tuple[Any, list[Part]]:
-    """What the worker has to say; when it died with the call in doubt, that."""
-    if said:
-        told = e.ToolReturned.model_validate_json(said)
-        return told, [part(unpacked(result))] if told.parts else []
-    doubt = e.Failure(code="unknown", message="its worker went away; it may have taken effect")
-    return e.ToolReturned(call=call, error=doubt, attempts=attempts), []

@@ -89,7 +89,8 @@ class Worker:
         told: Any = {"call": name, "worker": self.name, "attempts": attempt, "error": error}
         told |= {"parts": {} if error else {"result": part(result).name}}
         said = ToolReturned(**told, latency_ms=now_ms() - start_ms).model_dump_json()
-        await self.db("finish", **claimed, state=state, said=said, result=packed(result))
+        kept = None if error else packed(result)
+        await self.db("finish", **claimed, state=state, said=said, result=kept)
         await self.doorbell.ring(run)
 
     async def result(self, call: Call) -> Any:

@@ -6,18 +6,21 @@ import uuid
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import Field
 
 from sidecar.api.door import Ask
 from sidecar.core.documents import Url
-from sidecar.core.events import Failure
+from sidecar.core.events import Failure, Stopped, ToolReturned
 from sidecar.core.messages import Value
+from sidecar.core.parts import part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.schema import flaws
 from sidecar.core.view import RunView, view
 from sidecar.errors import Fenced, Problem
 from sidecar.loop import ENCODERS
+from sidecar.stores.db import packed
 from sidecar.stores.runlog import bundle
 
 Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -116,33 +119,39 @@ async def get_events(ask: Ask) -> tuple[int, Any]:
     return 200, (await log_of(ask)).portable(with_parts=ask.query.parts == "all")
 
 
-async def tell(ask: Ask, log: Bundle, kind: str, words: dict[str, str]) -> tuple[int, RunView]:
-    """`words` by key; the run that has heard them, or had before. Problem `conflict`."""
-    db, run = ask.app.loop.db, log.events[0].run
+async def tell(
+    ask: Ask, log: Bundle, words: dict[str, Stopped | ToolReturned], results: list[bytes | None]
+) -> tuple[int, RunView]:
+    """The run that has heard the words, by their keys, or had before. Problem `conflict`."""
+    told: dict[str, Any] = {"run": log.events[0].run, "keys": list(words), "results": results}
+    told["bodies"] = [word.model_dump_json() for word in words.values()]
+    told["callback_url"] = ask.body.callback_url
     try:
-        told = {"run": run, "kind": kind, "keys": list(words), "bodies": list(words.values())}
-        ((fresh, _),) = await db("tell", **told, callback_url=ask.body.callback_url)
+        ((fresh, _),) = await ask.app.loop.db("tell", **told)
     except Fenced as error:
-        detail, remedy = f"another {kind} was told before", "Look at the run: it has the first one."
+        detail, remedy = "something else was told before", "Look at the run: it has the first word."
         raise Problem(409, "conflict", detail, remedy=remedy) from error
-    await ask.app.loop.doorbell.ring(run)
-    return await shown(ask, run, ask.body.wait_s, beyond=len(log.events) if fresh else 0)
+    await ask.app.loop.doorbell.ring(told["run"])
+    return await shown(ask, told["run"], ask.body.wait_s, len(log.events) if fresh else 0)
 
 
 async def post_cancel(ask: Ask) -> tuple[int, RunView]:
     log = await log_of(ask)
     if log.run().ended:
         return await shown(ask, log.events[0].run, 0)
-    return await tell(ask, log, "cancel", {"cancel": "operator"})
+    return await tell(ask, log, {"cancel": Stopped(kind="cancelled", by="operator")}, [None])
 
 
 async def post_results(ask: Ask) -> tuple[int, RunView]:
     """What the caller's own tools have made of the calls."""
-    log = await log_of(ask)
+    log, words, results = await log_of(ask), {}, []
     for one in ask.body.results:
         fitting(log.run(), one)
-    words = {f"result:{one.call}": one.model_dump_json() for one in ask.body.results}
-    return await tell(ask, log, "result", words)
+        results.append(None if one.error else orjson.dumps(one.result))
+        parts = {} if one.error else {"result": part(results[-1]).name}
+        told = {"call": one.call, "error": one.error, "worker": "caller", "parts": parts}
+        words[one.call] = ToolReturned(**told, attempts=1)
+    return await tell(ask, log, words, [packed(one) if one else None for one in results])
 
 
 def fitting(run: Run, one: CallResult) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sidecar.core.events import Decided, Ended, Event, Input, ToolReturned, ToolsAsked, written
+from sidecar.core.events import Decided, Ended, Event, Input, ToolsAsked, written
 from sidecar.core.parts import Part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
@@ -43,8 +43,6 @@ class Journal:
         self.parts |= {one.name: one for one in parts if one.name not in self.stored}
         known = ChainMap(self.parts, self.stored)
         self.run = fold(None if run else self.run, self.events[-1], known)
-        if isinstance(said, ToolReturned):
-            self.beside.append(("folded", {"run": name, "call": said.call}))
         if isinstance(said, Ended):
             self.beside.append(("forget", {"run": name}))
         if isinstance(said, ToolsAsked):

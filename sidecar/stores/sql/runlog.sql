@@ -53,14 +53,13 @@ SELECT run, %(id)s, customer, setup, %(contract)s, %(arguments)s, %(idempotency_
   %(side_effects)s
 FROM run WHERE run = %(run)s;
 
--- name: folded
-DELETE FROM tool_call WHERE run = %(run)s AND call = %(call)s;
-
 -- name: forget
 -- A run that ended waits for no tool.
 DELETE FROM tool_call WHERE run = %(run)s;
 
 -- name: heard
+-- What is in the log needs to be told no more.
+WITH folded AS (DELETE FROM tool_call WHERE run = %(run)s AND call = %(key)s)
 UPDATE inbox SET folded = true WHERE run = %(run)s AND key = %(key)s;
 
 -- name: run_row
@@ -104,17 +103,22 @@ SELECT * FROM linked;
 -- Words to a run, and where to call back; said twice, a word counts once. Where another word has
 -- the key nothing lands (0 rows divide by zero). True when any of them is new.
 WITH word AS (
-  SELECT * FROM unnest(%(keys)s::text[], %(bodies)s::text[]) AS word (key, body)),
+  SELECT * FROM unnest(%(keys)s::text[], %(bodies)s::text[], %(results)s::bytea[])
+    AS word (key, body, result)),
 said AS (
-  INSERT INTO inbox (run, key, kind, body) SELECT %(run)s, key, %(kind)s, body FROM word
-  ON CONFLICT (run, key) DO UPDATE SET kind = excluded.kind
+  INSERT INTO inbox (run, key, body, result) SELECT %(run)s, key, body, result FROM word
+  ON CONFLICT (run, key) DO UPDATE SET folded = inbox.folded
   RETURNING key, body, xmax = 0 AS is_new),
 called_back AS (
   UPDATE run SET callback_url = coalesce(%(callback_url)s, callback_url) WHERE run = %(run)s)
 SELECT bool_or(is_new), 1 / bool_and(said.body = word.body)::int FROM said JOIN word USING (key);
 
 -- name: told
-SELECT key, kind, body FROM inbox WHERE run = %(run)s AND NOT folded ORDER BY key;
+-- What workers and the API have left for the run: events to be.
+SELECT key, body, result FROM inbox WHERE run = %(run)s AND NOT folded
+UNION ALL
+SELECT call, said, result FROM tool_call WHERE run = %(run)s AND state IN ('done', 'unknown')
+ORDER BY 1;
 
 -- name: news
 -- Which of these runs have rested, or have a result or a word that their owner has not folded.

@@ -29,16 +29,14 @@ UPDATE tool_call SET state = 'pending',
 WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
   AND state = 'running';
 
--- name: results
-SELECT call, attempt, said, result FROM tool_call
-WHERE run = %(run)s AND state IN ('done', 'unknown') ORDER BY call;
-
 -- name: sweep
 -- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due,
 -- but for a call that has outlived twelve of them.
 UPDATE tool_call SET rung_at = now(), state = CASE
     WHEN state = 'running' AND side_effects = 'once' OR attempt >= 12 THEN 'unknown'
-    ELSE 'pending' END
+    ELSE 'pending' END, said = jsonb_build_object('kind', 'tool_returned', 'call', call,
+  'attempts', attempt, 'error', jsonb_build_object('code', 'unknown',
+    'message', 'its worker went away; it may have taken effect'))
 WHERE (run, call) IN (
   SELECT run, call FROM tool_call
   WHERE (state = 'running' AND lease_until < now())

@@ -1,6 +1,10 @@
 -- A key's signature is its sha256: no key rests anywhere.
 CREATE UNIQUE INDEX document_key ON document (signature) WHERE kind = 'keys';
 
+-- A word to a run is the body of the event that it becomes, with the bytes of its result.
+ALTER TABLE inbox ALTER COLUMN kind DROP NOT NULL, ADD COLUMN result bytea;
+UPDATE inbox SET body = '{"kind": "cancelled", "by": "operator"}' WHERE NOT folded;
+
 -- Where a run is told to somebody when it rests; empty for nowhere.
 ALTER TABLE run ADD COLUMN callback_url text NOT NULL DEFAULT '';
 
