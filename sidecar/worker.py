@@ -62,12 +62,15 @@ class Worker:
         task.add_done_callback(self.running.discard)
 
     async def tell(self, run: str, seq: int, target: str, url: str, body: memoryview) -> None:
-        """2xx ends a delivery, 404 and 410 bury it; all else (409: too early) comes again."""
+        """2xx ends a delivery; 404, 410 and an address that is refused bury it.
+
+        All else comes again (409: too early).
+        """
         try:
             status = await self.deliver(target, url, unpacked(body))
             state, answer = ENDS.get(status, "pending"), f"HTTP {status}"
         except ToolFault as fault:
-            state, answer = "pending", str(fault)[:500]
+            state, answer = "pending" if fault.again else "buried", str(fault)[:500]
         told = {"run": run, "seq": seq, "target": target, "state": state, "answer": answer}
         await self.db("delivered", **told)
 

@@ -35,8 +35,10 @@ async def get_health(ask: Ask) -> tuple[int, Any]:
     loop, wires, stores = ask.app.loop, ask.app.loop.wires, {"postgres": "up", "redis": "up"}
     told: dict[str, Any] = {}
     try:
-        ((pending, oldest_s, told["workers"], told["migrations"]),) = await loop.db("queue")
+        ((pending, oldest_s, *known, due, buried),) = await loop.db("queue")
+        told["workers"], told["migrations"] = known
         told["queue"] = {"pending": pending, "oldest_s": oldest_s}
+        told["deliveries"] = {"pending": due, "buried": buried}
     except StoreDown:
         stores["postgres"] = "down"
     try:

@@ -76,7 +76,7 @@ async def put(db: Db, given: Kind, key: str = "") -> Kind:
     signed = given.model_dump(mode="json", include=frozen, exclude={"name", "version"})
     row = {"kind": FOLDER[type(given)], "name": given.name, "version": given.version}
     row["signature"] = hashlib.sha256(key.encode() or canonical(signed)).hexdigest()
-    row["body"] = given.json_bytes().decode()
+    row["body"] = given.model_dump_json(exclude={"name", "version"})
     while not (rows := await db("put", **row)):
         if not given.version:
             continue  # somebody else took the next version

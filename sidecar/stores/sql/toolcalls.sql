@@ -45,10 +45,13 @@ WHERE (run, call) IN (
 RETURNING run::text, run::text || '/' || call, state;
 
 -- name: queue
--- How much waits for a worker, for how long, how many workers live; the newest migration.
+-- How much waits for a worker, for how long, how many workers live; the newest migration;
+-- deliveries that are not through, and that were given up in a day.
 SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= now()),
   coalesce(extract(epoch FROM now() - min(asked_at) FILTER (WHERE state = 'pending')), 0)::int,
   (SELECT count(*) FROM process
    WHERE role = 'worker' AND beat_at > now() - interval '10 seconds'),
-  (SELECT max(version) FROM migration)
+  (SELECT max(version) FROM migration),
+  (SELECT count(*) FROM delivery WHERE state = 'pending'),
+  (SELECT count(*) FROM delivery WHERE state = 'buried' AND made_at > now() - interval '1 day')
 FROM tool_call;
