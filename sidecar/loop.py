@@ -11,7 +11,6 @@ from sidecar.core.route import row_of
 from sidecar.core.run import Run
 from sidecar.core.schema import answer
 from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
-from sidecar.core.view import status
 from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
 from sidecar.providers import openai
 from sidecar.providers.wire import Wire
@@ -99,7 +98,7 @@ class Loop:
     async def hear(self, journal: Journal) -> None:
         """Folds what workers and the API have left for the run, each word once."""
         run = journal.run
-        awaited = {step.asked.id for step in run.open_steps if not step.returned} | {"cancel"}
+        awaited = {call.call for call in run.calls("pending")} | {"cancel"}
         for key, said, result in await self.db("told", run=run.id):
             if key in awaited:
                 kept = [part(unpacked(result))] if result else []
@@ -142,23 +141,22 @@ async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
 
 def deadline_ms(run: Run) -> int:
     """The turn's time limit runs only while it runs; a person has longer."""
-    return run.at_ms + EXPIRES_MS if status(run) == "waiting" else run.started.deadline_ms
+    return run.at_ms + EXPIRES_MS if run.waiting else run.started.deadline_ms
 
 
 def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
     reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
-    assert run.called and row
+    assert row
     if reply.outcome == "ok":
         told["answer"], told["flaws"] = answer(reply.text, run.setup.agent.output_schema)
-    cost = row.cost_micros(reply.usage) if reply.usage else run.called.worst_case_micros
+    cost = row.cost_micros(reply.usage) if reply.usage else run.reserved_micros
     return e.Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
 
 
 def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[e.ModelFailed, list[Part]]:
     """What could have been billed is taken as billed."""
-    assert run.called
-    kept, worst = part(fault.raw), run.called.worst_case_micros
+    kept, worst = part(fault.raw), run.reserved_micros
     told |= {"error": fault.kind, "detail": str(fault)[:2_000], "retry_after_ms": fault.after_ms}
     told |= {"cost_micros": worst if fault.kind in e.UNSETTLED else 0, "parts": {"raw": kept.name}}
     return e.ModelFailed(**told), [kept]

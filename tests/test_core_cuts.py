@@ -11,8 +11,8 @@ from sidecar.core.replay import verdict
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, decide
 from sidecar.loop import ENCODERS
-from tests.test_core_run import LUNA, SEEN, SOL, TITLED, Story, call_item, cut, response, setup
-from tests.test_core_run import text_item as text
+from tests.house.runs import LUNA, SEEN, SOL, TITLED, Story, call_item, cut, response, setup
+from tests.house.runs import text_item as text
 
 ANSWERS = {
     "fits": response(text('{"title": "Hi"}')),
@@ -54,11 +54,11 @@ def no_model(story: Story) -> bool:
 
 def returns(story: Story, word: str) -> None:
     """The last open tool call returns, or is in doubt for a moment."""
-    call = story.run.open_steps[-1]
-    if word in FAILURES and not call.in_doubt:
-        story.lacks(call.asked.id, "unknown")
+    call = story.run.calls("pending", "unknown")[-1]
+    if word in FAILURES and call.status == "pending":
+        story.lacks(call.call, "unknown")
     else:
-        story.gives(call.asked.id, {"after": word})
+        story.gives(call.call, {"after": word})
 
 
 def folded(story: Story, count: int) -> Run:

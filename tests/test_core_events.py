@@ -11,7 +11,7 @@ from sidecar.core.messages import canonical
 from sidecar.core.parts import chain, part, unchain
 from sidecar.core.replay import Bundle, verdict
 from sidecar.loop import ENCODERS
-from tests.test_core_run import RUN, Story, response, setup, text_item
+from tests.house.runs import RUN, Story, response, setup, text_item
 
 CANONICAL = [
     # Keys in the order of their code points, however deep; no space.

@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.errors import ModelFault
 from sidecar.providers.openai import decode, fault
-from tests.test_core_run import call_item, response, text_item
+from tests.house.runs import call_item, response, text_item
 
 WHOLE = response(text_item("Hi"), call_item(0, "one"))
 COUNTS: Any = {"input_tokens": 5, "output_tokens": 1}

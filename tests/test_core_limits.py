@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.schema import FLAWS, answer, check_schema, flaws
 from sidecar.errors import Problem
-from tests.test_core_run import TITLED
+from tests.house.runs import TITLED
 
 
 def nested(depth: int) -> dict[str, Any]:

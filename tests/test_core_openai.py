@@ -12,7 +12,7 @@ from sidecar.core.messages import Message, Opaque, ToolCall, Usage
 from sidecar.core.turn import Payload
 from sidecar.errors import ModelFault
 from sidecar.providers.openai import ABOUT_TOOLS, ENCODER, decode, fault, spoken
-from tests.test_core_run import TITLED, Story, call_item, cut, response, setup, text_item
+from tests.house.runs import TITLED, Story, call_item, cut, response, setup, text_item
 
 PARAMS: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x=="}

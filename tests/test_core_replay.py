@@ -16,25 +16,28 @@ from sidecar.core.parts import Part, part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.turn import Encoder, Payload
-from tests.house.runs import ENCODERS, NAMED, Story
+from sidecar.loop import ENCODERS
+from tests.house.runs import TITLED, Story, response, setup, text_item
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
 def recorded() -> Story:
-    story = Story({"output_schema": NAMED}).decide().ask("lookup").tool("4.0").decide()
-    return story.reply(answer='{"name":"A"}').decide()
+    story = Story(setup("one", output_schema=TITLED))
+    story.gives(story.asks("one").calls[0].id, {"ok": True})
+    story.hears(response(text_item('{"title": "A"}'))).goes_on()
+    return story
 
 
 def shouting(run: Run, row: ModelRow, output_tokens: int) -> Payload:
     payload = ENCODERS["openai"].encode(run, row, output_tokens)
-    return Payload(payload.frame.replace(b"Answer.", b"ANSWER."), payload.items)
+    return Payload(payload.frame.replace(b"Be brief.", b"BE BRIEF."), payload.items)
 
 
 def resealed(story: Story, at: int, body: bytes) -> Bundle:
     """As a forger leaves it: one event changed, and every hash after it made again."""
     events: list[Event] = []
-    for number, event in enumerate(story.made):
+    for number, event in enumerate(story.events):
         changed = dataclasses.replace(event, body=body if number == at else event.body)
         events.append(changed.sealed(events[-1].hash if events else ""))
     return Bundle(events, story.parts, events[-1].hash)
@@ -65,7 +68,7 @@ def test_a_tool_result_edited_and_hashed_again_diverges_where_the_model_was_told
     story = recorded()
     forged = part(b'{"ok":false}')
     story.parts[forged.name] = forged
-    body = json.loads(story.made[4].body)
+    body = json.loads(story.events[4].body)
     body["parts"]["result"] = forged.name
     found = verdict(resealed(story, 4, canonical(body)), ENCODERS)
     verdict_word, seq, what, path = seen(found)
@@ -75,7 +78,7 @@ def test_a_tool_result_edited_and_hashed_again_diverges_where_the_model_was_told
 
 def test_a_decision_edited_and_hashed_again_diverges_at_its_path() -> None:
     story = recorded()
-    body = json.loads(story.made[7].body) | {"cost_micros": 1}
+    body = json.loads(story.events[7].body) | {"cost_micros": 1}
     found = verdict(resealed(story, 7, canonical(body)), ENCODERS)
     assert seen(found) == ("diverged", 8, "decision", "/cost_micros")
 
@@ -86,9 +89,9 @@ def flipped(body: bytes) -> bytes:
 
 def test_a_flip_in_any_event_or_hash_is_damage_at_that_event() -> None:
     story = recorded()
-    for number, event in enumerate(story.made):
+    for number, event in enumerate(story.events):
         for change in ({"body": flipped(event.body)}, {"hash": "0" * 64}, {"at_ms": 1}):
-            events = list(story.made)
+            events = list(story.events)
             events[number] = dataclasses.replace(event, **change)
             found = verdict(Bundle(events, story.parts, story.run.hash), ENCODERS)
             assert seen(found)[:3] == ("damaged", number + 1, "hash")
@@ -101,13 +104,13 @@ def test_a_flip_in_any_part_or_its_absence_is_damage() -> None:
         for one in changed:
             parts = {key: value for key, value in story.parts.items() if key != name}
             parts |= {name: one} if one else {}
-            found = verdict(Bundle(story.made, parts, story.run.hash), ENCODERS)
+            found = verdict(Bundle(story.events, parts, story.run.hash), ENCODERS)
             assert seen(found)[0] == "damaged" and seen(found)[2] == "part"
 
 
 def test_a_cut_tail_is_damage() -> None:
     story = recorded()
-    found = verdict(Bundle(story.made[:-1], story.parts, story.run.hash), ENCODERS)
+    found = verdict(Bundle(story.events[:-1], story.parts, story.run.hash), ENCODERS)
     assert seen(found)[:3] == ("damaged", 8, "hash")
 
 

@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.documents import Policy, Rule
 from sidecar.core.events import Seen
 from sidecar.core.route import route, row_of
-from tests.test_core_run import LUNA, SEEN, SOL, Story, setup
+from tests.house.runs import LUNA, SEEN, SOL, Story, setup
 
 TERRA = "openai/gpt-6.1-terra"
 POLICY = Policy(

@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.dialect import enforceable, rooted
 from sidecar.core.schema import answer, check_schema, flaws
 from sidecar.errors import Problem
-from tests.house.runs import NAMED
+from tests.house.runs import TITLED
 
 DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
 DEEP: dict[str, Any] = {}
@@ -52,19 +52,19 @@ def test_what_is_wrong_is_said_in_the_schemas_words() -> None:
 
 # A model's text, and the JSON that it is taken for.
 ANSWERS = [
-    ('{"name":"A"}', '{"name":"A"}'),  # plain
-    ('```json\n{"name":"A"}\n```', '{"name":"A"}'),  # in a fence
-    ('{"result":{"name":"A"}}', '{"name":"A"}'),  # in a wrapper
-    ('Sure! {"name":"A"}', None),  # with prose around it
-    ('{"name":1}', None),  # another type
-    ('{"name":"A"', None),  # cut
+    ('{"title":"A"}', '{"title":"A"}'),  # plain
+    ('```json\n{"title":"A"}\n```', '{"title":"A"}'),  # in a fence
+    ('{"result":{"title":"A"}}', '{"title":"A"}'),  # in a wrapper
+    ('Sure! {"title":"A"}', None),  # with prose around it
+    ('{"title":1}', None),  # another type
+    ('{"title":"A"', None),  # cut
     (" ", None),  # nothing
 ]
 
 
 @pytest.mark.parametrize("text, taken", ANSWERS)
 def test_harmless_wrappers_are_undone_and_the_rest_has_flaws(text: str, taken: str | None) -> None:
-    found, wrong = answer(text, NAMED)
+    found, wrong = answer(text, TITLED)
     assert found == taken and bool(wrong) == (taken is None)
 
 
@@ -75,10 +75,10 @@ def test_without_a_schema_any_text_is_an_answer_but_none() -> None:
 
 # What strict mode takes. Source: OpenAI's guide to structured outputs, read on 2026-11-23.
 STRICT = [
-    (NAMED, True),  # closed, all required
-    ({**NAMED, "additionalProperties": True}, False),  # open
-    ({**NAMED, "required": []}, False),  # optional
-    ({**NAMED, "properties": {"name": {"type": "string", "minLength": 1}}}, False),  # a keyword
+    (TITLED, True),  # closed, all required
+    ({**TITLED, "additionalProperties": True}, False),  # open
+    ({**TITLED, "required": []}, False),  # optional
+    ({**TITLED, "properties": {"title": {"type": "string", "minLength": 1}}}, False),  # a keyword
     ({"type": "object", "properties": {}, "required": [], "additionalProperties": False}, True),
     ({"type": "array"}, False),  # of anything
 ]
@@ -95,5 +95,5 @@ def test_a_root_that_is_no_object_is_wrapped_and_unwrapped() -> None:
     listed = {"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}}
     wrapped = rooted(listed)
     check_schema(wrapped, "output_schema")
-    assert not flaws(wrapped, {"result": [1]}) and rooted(NAMED) is NAMED
+    assert not flaws(wrapped, {"result": [1]}) and rooted(TITLED) is TITLED
     assert answer('{"result":[1,2]}', listed) == ("[1,2]", ())

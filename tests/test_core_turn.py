@@ -10,8 +10,8 @@ import pytest
 from sidecar.core import events as e
 from sidecar.core.parts import unchain
 from sidecar.core.turn import CallModel, Payload, Wait, decide
-from sidecar.core.view import REMEDIES, view
-from tests.test_core_run import (
+from sidecar.core.view import REMEDIES
+from tests.house.runs import (
     LUNA,
     RUN,
     SEEN,
@@ -119,9 +119,9 @@ def test_every_failure_code_has_a_row_here_and_a_remedy() -> None:
 
 def test_a_cancelled_turn_ends_cancelled_whatever_returns_later() -> None:
     story = stopped("cancelled")
-    story.gives(story.run.steps[0].asked.id, 1)
+    story.gives(story.run.tool_calls[0].call, 1)
     end = story.goes_on()
-    assert (end.status, end.error, view(story.run).status) == ("cancelled", None, "cancelled")
+    assert (end.status, end.error, story.run.status) == ("cancelled", None, "cancelled")
 
 
 def test_an_answer_that_fits_ends_the_turn_with_its_json() -> None:
@@ -140,7 +140,7 @@ def test_a_wrong_answer_is_asked_again_exactly_twice_with_its_flaws() -> None:
     story.hears(response(text_item("{}")))
     assert decide(story.run) == CallModel()
     story.hears(response(text_item('{"title": "third"}')))
-    assert (story.goes_on().output, view(story.run).repairs) == ('{"title":"third"}', 2)
+    assert (story.goes_on().output, story.run.repairs) == ('{"title":"third"}', 2)
 
 
 def test_a_cut_answer_is_asked_for_once_more_with_a_larger_cap_and_not_shown_back() -> None:
@@ -153,8 +153,8 @@ def test_a_cut_answer_is_asked_for_once_more_with_a_larger_cap_and_not_shown_bac
 
 
 def cap(story: Story) -> int:
-    assert story.run.called
-    return orjson.loads(story.parts[story.run.called.parts["frame"]].body)["max_output_tokens"]
+    assert isinstance(story.run.last, e.Called)
+    return orjson.loads(story.parts[story.run.last.parts["frame"]].body)["max_output_tokens"]
 
 
 def test_the_larger_cap_is_never_more_than_the_model_can() -> None:
@@ -250,10 +250,10 @@ def test_a_call_in_doubt_waits_for_a_person_once_nothing_else_is_open() -> None:
     story = Story(setup("one"))
     first, second = story.asks("one", "one").calls
     story.lacks(first.id, "unknown")
-    assert (decide(story.run), view(story.run).status) == (Wait("tools"), "running")
+    assert (decide(story.run), story.run.status) == (Wait("tools"), "running")
     story.gives(second.id, 2)
-    assert (decide(story.run), view(story.run).status) == (Wait("decision"), "waiting")
-    waiting = view(story.run).waiting
+    assert (decide(story.run), story.run.status) == (Wait("decision"), "waiting")
+    waiting = story.run.waiting
     assert waiting and waiting.calls == (first.id,)
     story.gives(first.id, 1)
     assert (decide(story.run), len(told(story))) == (CallModel(), 2)

@@ -17,7 +17,7 @@ from sidecar.core.parts import part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.schema import flaws
-from sidecar.core.view import RunView, view
+from sidecar.core.view import RunView
 from sidecar.errors import Fenced, Problem
 from sidecar.loop import ENCODERS
 from sidecar.stores.db import packed
@@ -91,7 +91,7 @@ async def shown(ask: Ask, run: str, wait_s: int, beyond: int = 0) -> tuple[int, 
     while True:
         rung = ask.app.loop.doorbell.next_ring(run)
         log = await bundle(ask.app.loop.db, run, ask.customer)
-        found, left_s = view(log.run()), until - time.monotonic()
+        found, left_s = log.run(), until - time.monotonic()
         if left_s <= 0 or (found.status != "running" and len(log.events) > beyond):
             return 202 if found.status == "running" else 200, found
         with suppress(TimeoutError):
@@ -109,7 +109,7 @@ async def get_runs(ask: Ask) -> tuple[int, RunList]:
     names = [run for (run,) in await db("runs", **chosen)]
     for name in names:
         with suppress(Problem):
-            found.append(view((await bundle(db, name, ask.customer)).run()))
+            found.append((await bundle(db, name, ask.customer)).run())
     more = names[-1] if len(names) == ask.query.limit else None
     return 200, RunList(runs=tuple(found), cursor=more)
 
@@ -156,15 +156,15 @@ async def post_results(ask: Ask) -> tuple[int, RunView]:
 
 def fitting(run: Run, one: CallResult) -> None:
     """Problem where the result is not asked of the caller, or is not what its contract says."""
-    steps = {step.asked.id: step for step in run.steps}
+    calls = {call.call: call for call in run.tool_calls}
     contracts = {contract.ref: contract for contract in run.setup.contracts}
-    step = steps.get(one.call)
-    contract = contracts.get(step.asked.contract) if step else None
-    if not step or not contract or contract.kind != "caller":
+    call = calls.get(one.call)
+    contract = contracts.get(call.asked.contract) if call else None
+    if not call or not contract or contract.kind != "caller":
         remedy = "The run's waiting.calls names those that wait for you."
         detail = f"the caller was not asked for {one.call}"
         raise Problem(422, "validation", detail, field="results", remedy=remedy)
-    if run.ended and not step.returned:
+    if run.ended and call.status == "pending":
         raise Problem(409, "conflict", "the run has ended", field="results")
     for flaw in flaws(contract.output_schema, one.result) if not one.error else ():
         detail = f"{one.call} at {flaw.path or '/'}: {flaw.rule} {flaw.expected}"

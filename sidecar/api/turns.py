@@ -24,7 +24,7 @@ from sidecar.core.documents import (
 from sidecar.core.events import Started
 from sidecar.core.messages import Content, Message, Value, canonical
 from sidecar.core.parts import chain, part
-from sidecar.core.view import RunView, view
+from sidecar.core.view import RunView
 from sidecar.errors import Problem, StoreDown, Taken
 from sidecar.stores import documents
 from sidecar.stores.runlog import Journal, parts, uuid7
@@ -101,7 +101,7 @@ async def begun(
         return await begun(ask, turn, own, past)
     if not journal.flushed:
         raise StoreDown("the run log is slow")
-    found = view(journal.run)
+    found = journal.run
     return 202 if found.status == "running" else 200, found
 
 

@@ -1,6 +1,6 @@
 """State is the list of events: `fold` reads them, one by one, into a Run."""
 
-from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import orjson
 
@@ -8,76 +8,71 @@ from sidecar.core import events as e
 from sidecar.core.documents import Setup
 from sidecar.core.messages import Message, Text, Usage
 from sidecar.core.parts import Parts, unchain
+from sidecar.core.view import HIDDEN, REMEDIES, RunError, RunView, ShownCall, ShownMessage, Waiting
 
 PROMPTS = "prompts/1"  # the version of every text of ours that a model reads
+REPAIRS = 2
 SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
+TAKEN = {"agent", "conversation", "turn", "metadata", "model", "provider", "route", "status"}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One tool call and, once it is there, what it returned."""
+class Run(RunView):
+    """What its users see and, hidden, what else `decide` goes by.
 
-    asked: e.AskedCall
-    returned: e.ToolReturned | None = None
-    result: bytes = b""
+    `last` is the newest event that is no tool result; `failures` are (model, error class).
+    """
 
-    @property
-    def in_doubt(self) -> bool:
-        return bool(self.returned and self.returned.error and self.returned.error.code == "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """`last` is the newest event that is no tool result; `failures` are (model, error class)."""
-
-    id: str
-    started_at_ms: int
-    started: e.Started
-    setup: Setup
-    messages: tuple[Message, ...]
-    inherited: int
-    last: e.Input | e.Decided
-    seq: int = 0
-    hash: str = ""
-    at_ms: int = 0
-    called: e.Called | None = None
-    models: tuple[str, ...] = ()
-    failures: tuple[tuple[str, str], ...] = ()
-    failovers: int = 0
-    steps: tuple[Step, ...] = ()
-    invalid: int = 0
-    truncated: int = 0
-    usage: Usage = Usage()  # noqa: RUF009
-    cost_micros: int = 0
-
-    @property
-    def open_steps(self) -> list[Step]:
-        return [step for step in self.steps if not step.returned or step.in_doubt]
+    started: Annotated[e.Started, HIDDEN]
+    setup: Annotated[Setup, HIDDEN]
+    messages: Annotated[tuple[Message, ...], HIDDEN]
+    inherited: Annotated[int, HIDDEN]
+    last: Annotated[e.Input | e.Decided, HIDDEN]
+    seq: Annotated[int, HIDDEN] = 0
+    hash: Annotated[str, HIDDEN] = ""
+    at_ms: Annotated[int, HIDDEN] = 0
+    models: Annotated[tuple[str, ...], HIDDEN] = ()
+    failures: Annotated[tuple[tuple[str, str], ...], HIDDEN] = ()
+    invalid: Annotated[int, HIDDEN] = 0
+    truncated: Annotated[int, HIDDEN] = 0
 
     @property
     def ended(self) -> e.Ended | None:
         return self.last if isinstance(self.last, e.Ended) else None
+
+    def calls(self, *statuses: str) -> tuple[ShownCall, ...]:
+        return tuple(call for call in self.tool_calls if call.status in statuses)
+
+    def after(self, **news: Any) -> "Run":
+        return self.model_copy(update=news)
 
 
 def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
     """KeyError names a part that is missing; ValidationError, an event that is none."""
     said = event.said()
     run = run or begun(event, said, parts)
-    last = run.last if isinstance(said, e.ToolReturned) else said
-    run = replace(run, seq=event.seq, hash=event.hash, at_ms=event.at_ms, last=last)
+    news: dict[str, Any] = {name: value for name, value in said if name in TAKEN}
+    news |= {"seq": event.seq, "hash": event.hash, "at_ms": event.at_ms}
+    news["last"] = run.last if isinstance(said, e.ToolReturned) else said
+    news["reserved_micros"] = said.worst_case_micros if isinstance(said, e.Called) else 0
+    if isinstance(said, e.Answered):
+        news["cost_micros"] = run.cost_micros + said.cost_micros
+    run = run.after(**news)
     match said:
         case e.Called():
-            models = (*run.models, f"{said.provider}/{said.model}")
-            return replace(run, called=said, models=models)
+            simulated = said.provider in said.seen.simulated
+            return run.after(
+                models=(*run.models, f"{said.provider}/{said.model}"), simulated=simulated
+            )
         case e.Replied():
             return heard(run, said)
         case e.ModelFailed():
-            failures = (*run.failures, (run.models[-1], said.error))
-            return replace(run, failures=failures, cost_micros=run.cost_micros + said.cost_micros)
+            return run.after(failures=(*run.failures, (run.models[-1], said.error)))
         case e.ToolsAsked():
-            return replace(run, steps=(*run.steps, *map(Step, said.calls)))
+            return resting(run, (*run.tool_calls, *map(pending, said.calls)))
         case e.ToolReturned():
             return returned(run, said, parts)
+        case e.Ended():
+            return over(run, said)
         case _:
             return run
 
@@ -87,52 +82,91 @@ def begun(event: e.Event, said: e.Input | e.Decided, parts: Parts) -> Run:
     setup = Setup.model_validate_json(parts[said.parts["setup"]].body)
     past = unchain(parts, said.parts["history"])
     messages = (*map(Message.model_validate_json, past), Message(role="user", parts=said.message))
-    return Run(event.run, event.at_ms, said, setup, messages, len(past), said)
+    told: Any = said.model_dump(include=TAKEN) | {"id": event.run, "started_ms": event.at_ms}
+    told |= {"started": said, "setup": setup, "messages": messages, "last": said}
+    return Run(**told, inherited=len(past))
 
 
 def heard(run: Run, said: e.Replied) -> Run:
     """A truncated answer is never shown back to the model; a flawed one is, with its flaws."""
-    reply, told = said.reply, run.messages
+    reply, told, answers = said.reply, run.messages, run.answers
+    texts = (Text(text=reply.text),) if reply.text else ()
     if reply.outcome != "truncated":
-        texts = (Text(text=reply.text),) if reply.text else ()
         told += (Message(role="assistant", parts=texts, calls=reply.calls, opaque=reply.opaque),)
+        answers += (ShownMessage(parts=texts),) if texts else ()
     if said.flaws:
         told += (Message(role="user", parts=(Text(text=repair_text(said.flaws)),)),)
-    return replace(
-        run,
+    return run.after(
         messages=told,
+        answers=answers,
         failures=(),
         failovers=run.failovers + any(model != run.models[-1] for model, _ in run.failures),
         invalid=run.invalid + bool(said.flaws),
+        repairs=min(run.invalid + bool(said.flaws), REPAIRS),
         truncated=run.truncated + (reply.outcome == "truncated"),
         usage=run.usage + (reply.usage or Usage()),
-        cost_micros=run.cost_micros + said.cost_micros,
     )
+
+
+def pending(asked: e.AskedCall) -> ShownCall:
+    told: Any = {"asked": asked, "call": asked.id, "tool": asked.tool, "status": "pending"}
+    return ShownCall(**told, arguments=parsed(asked.arguments), result=None, error=None)
+
+
+def parsed(text: str) -> Any:
+    """JSON where it is JSON; the model's own text where it is not."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
 
 
 def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
     """The model sees the results of one reply together, in the order in which it asked."""
-    result = parts[said.parts["result"]].body if said.parts else b""
-    steps = [Step(s.asked, said, result) if s.asked.id == said.call else s for s in run.steps]
-    run = replace(run, steps=tuple(steps))
-    batch = run.last.calls if isinstance(run.last, e.ToolsAsked) and not run.open_steps else ()
-    shown = [message(step) for step in steps if step.asked in batch]
-    return replace(run, messages=(*run.messages, *shown))
+    result = orjson.loads(parts[said.parts["result"]].body) if said.parts else None
+    word = "unknown" if said.error and said.error.code == "unknown" else "failed"
+    told = {"status": word if said.error else "done", "result": result, "error": said.error}
+    calls = [c.model_copy(update=told) if c.call == said.call else c for c in run.tool_calls]
+    run = resting(run, tuple(calls))
+    still_open = run.calls("pending", "unknown")
+    batch = run.last.calls if isinstance(run.last, e.ToolsAsked) and not still_open else ()
+    shown = [message(call) for call in calls if call.asked in batch]
+    return run.after(messages=(*run.messages, *shown))
 
 
-def message(step: Step) -> Message:
+def resting(run: Run, calls: tuple[ShownCall, ...]) -> Run:
+    """A person decides what became of calls in doubt, once nothing else is open."""
+    run = run.after(tool_calls=calls)
+    doubts = tuple(call.call for call in run.calls("unknown"))
+    waiting = Waiting(calls=doubts) if doubts and not run.calls("pending") else None
+    return run.after(waiting=waiting, status="waiting" if waiting else "running")
+
+
+def message(call: ShownCall) -> Message:
     """A tool's result is data: labelled with its source, clipped for the model."""
-    body: dict[str, object] = {"from_tool": step.asked.contract or step.asked.tool}
-    if step.returned and step.returned.error:
-        body["error"] = step.returned.error.model_dump()
-    elif len(step.result) > SHOWN_BYTES:
-        body["data_clipped"] = step.result[:SHOWN_BYTES].decode(errors="ignore")
+    result = orjson.dumps(call.result)
+    body: dict[str, object] = {"from_tool": call.asked.contract or call.tool}
+    if call.error:
+        body["error"] = call.error.model_dump()
+    elif len(result) > SHOWN_BYTES:
+        body["data_clipped"] = result[:SHOWN_BYTES].decode(errors="ignore")
     else:
-        body["data"] = orjson.Fragment(step.result)
+        body["data"] = call.result
     text = Text(text=orjson.dumps(body).decode())
-    return Message(role="tool", parts=(text,), call=step.asked.provider_id)
+    return Message(role="tool", parts=(text,), call=call.asked.provider_id)
 
 
 def repair_text(flaws: tuple[e.Flaw, ...]) -> str:
     lines = "\n".join(f"- at {f.path or '/'}: {f.rule} {f.expected}" for f in flaws)
     return f"Your answer does not fit the required output:\n{lines}\nAnswer again, corrected."
+
+
+def over(run: Run, said: e.Ended) -> Run:
+    error, output, is_json = said.error, said.output, run.setup.agent.output_schema is not None
+    remedy = REMEDIES.get(error.code, "") if error else ""
+    return run.after(
+        waiting=None,
+        error=RunError(**dict(error), remedy=remedy, seq=run.seq) if error else None,
+        output=orjson.loads(output) if output and is_json else output,
+        ended_ms=run.at_ms,
+    )

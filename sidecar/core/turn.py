@@ -18,10 +18,9 @@ from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
 from sidecar.core.route import route, row_of
-from sidecar.core.run import PROMPTS, Run
+from sidecar.core.run import PROMPTS, REPAIRS, Run
 
 Intent = e.Called | e.Ended
-REPAIRS = 2
 ATTEMPTS = 3  # of one model call, over all candidates
 OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
 
@@ -70,8 +69,8 @@ def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
             return after_failure(run, last)
         case e.Replied() as last:
             return after_reply(run, last)
-        case e.ToolsAsked() if run.open_steps:
-            return Wait("decision" if all(s.in_doubt for s in run.open_steps) else "tools")
+        case e.ToolsAsked() if run.calls("pending", "unknown"):
+            return Wait(run.waiting.reason if run.waiting else "tools")
         case e.Ended() as end:
             return end
         case _:

@@ -12,7 +12,6 @@ from sidecar.core.events import Decided, Ended, Event, Input, ToolsAsked, writte
 from sidecar.core.parts import Part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
-from sidecar.core.view import status, view
 from sidecar.errors import Problem
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.telemetry import now_ms
@@ -55,12 +54,12 @@ class Journal:
             return
         end = run.ended.parts.get("conversation", "") if run.ended else ""
         fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
-        fit |= {"head": run.seq, "hash": run.hash, "status": status(run), "end": end}
+        fit |= {"head": run.seq, "hash": run.hash, "status": run.status, "end": end}
         parts = [("part", one) for one in self.parts.values()]
         new = [*(("event", one) for one in self.events), *parts]
         if fit["status"] not in ("running", self.rest):
             told = {"run": run.id, "status": fit["status"]}
-            told["body"] = packed(view(run).json_bytes())
+            told["body"] = packed(run.model_dump_json(by_alias=True).encode())
             self.beside.append(("rest", told))
         rows = [(what, asdict(one) | {"body": packed(one.body)} | who) for what, one in new]
         await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])

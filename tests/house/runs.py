@@ -1,116 +1,151 @@
-"""Runs made of events alone: no store, no network, no clock."""
+"""A run told by its events alone: no store, no network, no clock."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
-from sidecar.core.documents import Agent, Contract, HttpConfig, ModelRow, Policy, Price, Setup
-from sidecar.core.events import (
-    Decided,
-    Ended,
-    Event,
-    Input,
-    ModelFailed,
-    Replied,
-    Seen,
-    Started,
-    ToolReturned,
-    written,
-)
-from sidecar.core.messages import Opaque, Reply, ToolCall, Usage
+import orjson
+
+from sidecar.core import events as e
+from sidecar.core.documents import Agent, Contract, HttpConfig, Limits, Setup
 from sidecar.core.parts import Part, part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
-from sidecar.core.turn import CallModel, Encoder, called, conversation, decide
-from sidecar.providers import openai
+from sidecar.core.turn import CallModel, Wait, called, conversation, decide
+from sidecar.errors import ModelFault
+from sidecar.loop import ENCODERS, failed, replied
+from sidecar.stores.documents import built_in
 
 RUN = "01990000-0000-7000-8000-000000000001"
-ENCODERS = {openai.NAME: openai.ENCODER}
-SEEN = Seen(at_ms=1, providers=("openai",))
-PRICE = Price(input=100_000, cached=10_000, cache_write=125_000, output=500_000)
-SIZES: Any = {"context_tokens": 100_000, "output_tokens": 32_768, "source": "made up"}
-SMALL = ModelRow(provider="openai", model="small", price=PRICE, **SIZES)
-LARGE = ModelRow(provider="openai", model="large", price=PRICE, **SIZES)
-LOOKUP = Contract(
-    name="lookup",
-    version=3,
-    description="Looks a company up.",
-    input_schema={"type": "object"},
-    config=HttpConfig(url="http://tools.example/lookup"),
-    side_effects="none",
-)
-NAMED = {
+LUNA, SOL = "openai/gpt-6-luna", "openai/gpt-6.1-sol"
+SEEN = e.Seen(at_ms=7, providers=("openai",), simulated=())
+TITLED = {
     "type": "object",
-    "properties": {"name": {"type": "string"}},
-    "required": ["name"],
+    "properties": {"title": {"type": "string"}},
+    "required": ["title"],
     "additionalProperties": False,
+}
+USAGE = {
+    "input_tokens": 100,
+    "input_tokens_details": {"cached_tokens": 20, "cache_write_tokens": 30},
+    "output_tokens": 40,
+    "output_tokens_details": {"reasoning_tokens": 15},
+    "total_tokens": 140,
 }
 
 
-@dataclass
+def contract(name: str, **changes: Any) -> Contract:
+    document = {"description": f"Does {name}", "input_schema": {"type": "object"}, "version": 1}
+    config = HttpConfig(url="http://tools.example/")
+    return Contract(**{"name": name, "config": config, **document, **changes})
+
+
+def setup(*tools: str, **agent: Any) -> Setup:
+    """An agent with these tools; `calls` is its limit of model calls."""
+    policy, models = built_in()
+    limits = Limits(model_calls=agent.pop("calls", 10))
+    refs = tuple(f"{tool}@1" for tool in tools)
+    document = {"instructions": "Be brief.", "name": "desk", "version": 1, "tools": refs}
+    made = Agent(**{**document, "limits": limits, **agent})
+    contracts = tuple(contract(tool) for tool in tools)
+    return Setup(agent=made, contracts=contracts, policy=policy, models=models)
+
+
+def text_item(text: str, **changes: Any) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
+    return {**message, "content": content, **changes}
+
+
+def call_item(number: int, tool: str, arguments: str = "{}") -> dict[str, Any]:
+    named = {"id": f"fc_{number}", "call_id": f"call_{number}", "name": tool}
+    return {"type": "function_call", "status": "completed", "arguments": arguments, **named}
+
+
+def response(*items: dict[str, Any], **changes: Any) -> bytes:
+    """What OpenAI answers, with these output items."""
+    head = {"id": "resp_1", "object": "response", "created_at": 1_780_000_000, "error": None}
+    head |= {"status": "completed", "model": "gpt-6-luna", "incomplete_details": None}
+    head |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+    return orjson.dumps({**head, "output": items, "usage": USAGE, **changes})
+
+
+def cut(text: str) -> bytes:
+    """An answer that ran into its output cap."""
+    why = {"reason": "max_output_tokens"}
+    return response(text_item(text), status="incomplete", incomplete_details=why)
+
+
 class Story:
-    """A run, told event by event; `made` is its log so far."""
+    """A run as a loop would write it: what is decided, and what the world answered."""
 
-    agent: dict[str, Any] = field(default_factory=dict)
-    encoders: dict[str, Encoder] = field(default_factory=lambda: dict(ENCODERS))
-    made: list[Event] = field(default_factory=list)
-    parts: dict[str, Part] = field(default_factory=dict)
-    run: Run = field(init=False)
+    def __init__(self, given: Setup | None = None, **started: Any) -> None:
+        kept = part((given or setup()).json_bytes())
+        first = {"customer": "acme", "conversation": "talk", "turn": 1, "agent": "desk@1"}
+        first |= {"message": "Hello", "metadata": {}, "traceparent": "", "deadline_ms": 99_000}
+        first |= {"parts": {"setup": kept.name, "history": started.pop("history", "")}}
+        self.events: list[e.Event] = []
+        self.parts: dict[str, Part] = started.pop("stored", {})
+        self.run: Run = self._write(None, e.Started(**{**first, **started}), [kept])
 
-    def __post_init__(self) -> None:
-        agent = Agent(instructions="Answer.", models=("small", "large"), **self.agent)
-        policy = Policy(rules=())
-        setup = Setup(agent=agent, contracts=(LOOKUP,), policy=policy, models=(SMALL, LARGE))
-        kept = self.keep(setup.json_bytes())
-        told = {"customer": "default", "conversation": "c", "turn": 1, "agent": "answerer@1"}
-        more = {"message": "Hello", "metadata": {}, "traceparent": "", "deadline_ms": 9_999}
-        self.add(Started(**told, **more, parts={"setup": kept, "history": ""}))
+    def _write(self, run: Run | None, said: Any, parts: Iterable[Part]) -> Run:
+        before, seq = (run.hash, run.seq + 1) if run else ("", 1)
+        self.events.append(e.written(before, RUN, seq, seq * 1_000, said))
+        self.parts |= {one.name: one for one in parts}
+        return fold(run, self.events[-1], self.parts)
 
-    def keep(self, body: bytes) -> str:
-        made = part(body)
-        self.parts[made.name] = made
-        return made.name
-
-    def add(self, said: Input | Decided) -> "Story":
-        before = self.made[-1].hash if self.made else ""
-        event = written(before, RUN, len(self.made) + 1, 1_000 + len(self.made), said)
-        self.made.append(event)
-        self.run = fold(self.run if len(self.made) > 1 else None, event, self.parts)
+    def write(self, said: Any, parts: Iterable[Part] = ()) -> "Story":
+        self.run = self._write(self.run, said, parts)
         return self
 
-    def decide(self) -> "Story":
-        """Writes down what `decide` says, as the loop does."""
-        decision = decide(self.run)
-        if isinstance(decision, CallModel):
-            said, parts, _ = called(self.run, SEEN, self.encoders)
-            self.parts |= {one.name: one for one in parts}
-            return self.add(said)
-        assert not hasattr(decision, "on"), decision
-        if isinstance(decision, Ended):
-            self.parts |= {one.name: one for one in conversation(self.run)}
-        return self.add(decision)  # type: ignore[arg-type]
+    def goes_on(self, seen: e.Seen = SEEN) -> Any:
+        """Writes what `decide` says, and gives what was written; a Wait is not."""
+        match decide(self.run):
+            case CallModel():
+                said, parts, _ = called(self.run, seen, ENCODERS)
+            case e.Ended() as said:
+                parts = conversation(self.run)
+            case Wait() as wait:
+                return wait
+            case said:
+                parts = []
+        self.write(said, parts)
+        return said
 
-    def reply(self, outcome: Any = "ok", text: str = "Hi.", **told: Any) -> "Story":
-        items = Opaque(provider="openai", model="small", items="[]")
-        known = {"usage": Usage(input=10, output=5), "model": "small", "id": "r", "opaque": items}
-        reply = Reply(outcome=outcome, text=text, calls=told.pop("calls", ()), **known)
-        raw = {"raw": self.keep(b"{}")}
-        call = self.run.called.call if self.run.called else ""
-        return self.add(
-            Replied(call=call, reply=reply, cost_micros=4, latency_ms=1, parts=raw, **told)
-        )
+    def calls(self, seen: e.Seen = SEEN) -> e.Called:
+        said = self.goes_on(seen)
+        assert isinstance(said, e.Called), said
+        return said
 
-    def ask(self, *tools: str) -> "Story":
-        calls = [ToolCall(id=f"p{n}", tool=name, arguments="{}") for n, name in enumerate(tools)]
-        return self.reply("tool_calls", "", calls=tuple(calls)).decide()
+    def hears(self, raw: bytes) -> "Story":
+        """The model is called and answers so."""
+        call = self.calls().call
+        return self.write(*replied(self.run, raw, call=call, latency_ms=5))
 
-    def fail(self, error: str, retry_after_ms: int = 0) -> "Story":
-        call = self.run.called.call if self.run.called else ""
-        told = {"retry_after_ms": retry_after_ms, "cost_micros": 0, "latency_ms": 1, "parts": {}}
-        return self.add(ModelFailed(call=call, error=error, detail=f"it is {error}", **told))
+    def fails(self, error: str, after_ms: int = 0) -> "Story":
+        """The model is called and fails so."""
+        fault, call = ModelFault(error, f"it is {error}", after_ms=after_ms), self.calls().call
+        return self.write(*failed(self.run, fault, call=call, latency_ms=5))
 
-    def tool(self, call: str, result: bytes = b'{"ok":true}', **told: Any) -> "Story":
-        parts = {} if "error" in told else {"result": self.keep(result)}
-        return self.add(ToolReturned(call=call, attempts=1, parts=parts, **told))
+    def asks(self, *tools: str) -> e.ToolsAsked:
+        """The model asks for these tools, and they are asked."""
+        self.hears(response(*(call_item(n, tool) for n, tool in enumerate(tools))))
+        said = self.goes_on()
+        assert isinstance(said, e.ToolsAsked), said
+        return said
+
+    def gives(self, call: str, value: Any) -> "Story":
+        kept = part(orjson.dumps(value))
+        said = e.ToolReturned(call=call, attempts=1, parts={"result": kept.name})
+        return self.write(said, [kept])
+
+    def lacks(self, call: str, code: str) -> "Story":
+        """The tool fails with this code."""
+        error = e.Failure(code=code, message=f"it is {code}")
+        return self.write(e.ToolReturned(call=call, attempts=1, error=error))
 
     def bundle(self) -> Bundle:
-        return Bundle(tuple(self.made), dict(self.parts), self.made[-1].hash)
+        return Bundle(tuple(self.events), dict(self.parts), self.run.hash)
+
+
+def told(story: Story, role: str = "tool") -> list[str]:
+    return [one.parts[0].text for one in story.run.messages if one.role == role]
