@@ -45,7 +45,7 @@ SPLIT = st.tuples(*[st.integers(0, 200_000)] * 5)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(st.sampled_from((ROW, TIERED, *built_in()[1])), SPLIT, st.integers(0, 1_000))
+@given(st.sampled_from((ROW, TIERED, *built_in("models").values())), SPLIT, st.integers(0, 1_000))
 def test_no_real_call_costs_more_than_its_worst_case(
     row: ModelRow, counts: tuple[int, ...], spare: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_no_real_call_costs_more_than_its_worst_case(
 
 
 def test_every_built_in_model_has_a_source_with_a_date_and_a_price_that_grows() -> None:
-    for row in built_in()[1]:
+    for row in built_in("models").values():
         assert "read on 20" in row.source
         assert row.price.cached < row.price.input <= row.price.cache_write < row.price.output
         assert row.long_price is None or row.long_price.input > row.price.input

@@ -28,7 +28,7 @@ SIGNATURE = {"input_schema", "output_schema", "side_effects"}
 
 
 @cache
-def built_in(folder: str) -> dict[str, Document]:
+def built_in(folder: str) -> dict[str, Any]:
     """The rows of builtin.toml, each with its source and date."""
     table = tomllib.loads((files("sidecar.stores") / "builtin.toml").read_text())
     rows = [ModelRow(**row) for row in table["models"]]
@@ -50,7 +50,7 @@ async def get(db: Db, model: type[Kind], ref: str) -> Kind:
     rows = await db("versions", kind=kind, name=name)
     found = [row for row in rows if version in ("", str(row[0]))]
     if name in built_in(kind) and (not rows or (model is Policy and rows[0][2])):
-        return built_in(kind)[name]  # pyright: ignore[reportReturnType]
+        return built_in(kind)[name]
     if not found or (rows[0][2] and not version):
         what, remedy = kind.removesuffix("s"), f"GET /v1/{kind} lists what there is."
         raise Problem(404, "not_found", f"there is no {what} {ref}", field=what, remedy=remedy)

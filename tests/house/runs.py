@@ -41,7 +41,7 @@ def contract(name: str, **changes: Any) -> Contract:
 
 def setup(*tools: str, **agent: Any) -> Setup:
     """An agent with these tools; `calls` is its limit of model calls."""
-    policy, models = built_in()
+    policy, models = built_in("policy")["policy"], tuple(built_in("models").values())
     limits = Limits(model_calls=agent.pop("calls", 10))
     refs = tuple(f"{tool}@1" for tool in tools)
     document = {"instructions": "Be brief.", "name": "desk", "version": 1, "tools": refs}
