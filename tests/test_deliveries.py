@@ -118,7 +118,7 @@ async def test_a_hook_hears_what_it_asks_for_of_its_own_customer(
     api: Api, tools: ToolServer, house: Installation, asked: dict[str, Any], heard: set[str]
 ) -> None:
     key = (await api("PUT", "/v1/keys/hooked", {})).body["key"]
-    bearer = {"Authorization": f"Bearer {key}"}
+    bearer: Any = {"Authorization": f"Bearer {key}"}
     tools.gives("hook", {})
     told = {"url": url(tools, "hook"), **asked}
     secret = (await api("PUT", "/v1/hooks/here", told, **bearer)).body["signing_secret"]

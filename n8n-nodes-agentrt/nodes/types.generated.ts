@@ -60,9 +60,12 @@ export interface Limits {
 	timeout_s?: number;
 }
 
+/** Its name is `provider/model`. */
 export interface ModelRow {
-	provider: string;
-	model: string;
+	name?: string;
+	version?: number;
+	provider?: string;
+	model?: string;
 	context_tokens: number;
 	output_tokens: number;
 	price: Price;
@@ -142,19 +145,19 @@ export interface Text {
 	text: string;
 }
 
-/** What is left out is as the agent has it. */
 export interface TurnRequest {
-	agent: string;
-	message: string | Array<Text>;
-	customer?: string;
-	conversation?: string;
+	customer?: string | null;
 	model?: string | null;
 	task?: string | null;
-	tools?: Array<string> | null;
 	output_schema?: Record<string, unknown> | null;
 	timeout_s?: number | null;
 	wait_s?: number;
+	callback_url?: string | null;
 	metadata?: Record<string, string>;
+	agent: string | Agent;
+	message: string | Array<Text>;
+	conversation?: string;
+	tools?: Array<string> | null;
 }
 
 /** Disjoint token classes: their sum is what the provider counted. */

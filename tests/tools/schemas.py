@@ -8,14 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sidecar.api.turns import RunList, TurnRequest
+from sidecar.api.runs import Results, RunList
+from sidecar.api.turns import GenerateRequest, TurnRequest
 from sidecar.core import events
-from sidecar.core.documents import Agent, Contract, ModelRow, Policy, Setup
+from sidecar.core.documents import Agent, Contract, Hook, Key, ModelRow, Policy, Setup
 from sidecar.core.replay import Verdict
 from sidecar.core.view import RunView
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 ASKED: dict[str, type[BaseModel]] = {"turn_request": TurnRequest, "agent": Agent}
+ASKED |= {"generate_request": GenerateRequest, "tool_results": Results, "hook": Hook, "key": Key}
 ASKED |= {"contract": Contract, "policy": Policy, "model": ModelRow, "setup": Setup}
 ANSWERED: dict[str, type[BaseModel]] = {"run": RunView, "runs": RunList, "verdict": Verdict}
 SAID = [events.Started, events.Called, events.Replied, events.ModelFailed, events.ToolsAsked]
