@@ -18,7 +18,7 @@ from sidecar.api.door import App, application
 from sidecar.api.routes import ROUTES
 from sidecar.errors import Misconfigured, StoreDown
 from sidecar.loop import Loop
-from sidecar.providers.wire import Wire
+from sidecar.providers.wire import PROVIDERS, Wire
 from sidecar.settings import Settings
 from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell
@@ -34,7 +34,8 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     if not given.key and given.host not in ("127.0.0.1", "::1", "localhost"):
         remedy = "Set AGENTRT_KEY, or listen on 127.0.0.1"
         raise Misconfigured(f"no key protects {given.host}", remedy=remedy)
-    wires = {"openai": Wire(given.openai_key, given.openai_url)} if given.openai_key else {}
+    told = vars(given)
+    wires = {k: Wire(k, told[f"{k}_key"], told[f"{k}_url"]) for k in PROVIDERS if told[f"{k}_key"]}
     loop = Loop(db, doorbell, wires, name)
     await loop.beat()
     app = App(loop, given.key, given.secret)

@@ -7,19 +7,18 @@ from typing import Any
 
 from sidecar.core import events as e
 from sidecar.core.parts import Part, part
-from sidecar.core.route import row_of
+from sidecar.core.route import row_of, untried
 from sidecar.core.run import Run
 from sidecar.core.schema import answer
-from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
+from sidecar.core.turn import CallModel, Wait, called, conversation, decide
 from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
-from sidecar.providers import openai
-from sidecar.providers.wire import Wire
+from sidecar.providers.wire import PROVIDERS, Wire, decode
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
 from sidecar.stores.runlog import Journal, opened
 from sidecar.telemetry import log, now_ms
 
-ENCODERS: Mapping[str, Encoder] = {openai.NAME: openai.ENCODER}
+ENCODERS = {name: provider.encoder for name, provider in PROVIDERS.items()}
 ATTEMPT_S = 60
 LEASE_S = 10
 EXPIRES_MS = 7 * 86_400_000
@@ -114,7 +113,7 @@ class Loop:
             return
         await journal.flush()
         run, start_ms, write = journal.run, now_ms(), journal.write
-        left_s = max(0.1, (deadline_ms(run) - start_ms) / 1_000)
+        left_s = max(0.1, (deadline_ms(run) - start_ms) / 1_000) / max(1, untried(said.route))
         try:
             raw = await self.send(run, said.provider, body, min(ATTEMPT_S, left_s))
             write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
@@ -146,8 +145,9 @@ def deadline_ms(run: Run) -> int:
 
 def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
-    reply, kept, row = openai.decode(raw), part(raw), row_of(run.setup.models, run.models[-1])
+    row = row_of(run.setup.models, run.models[-1])
     assert row
+    reply, kept = decode(row.provider, raw), part(raw)
     if reply.outcome == "ok":
         told["answer"], told["flaws"] = answer(reply.text, run.setup.agent.output_schema)
     cost = row.cost_micros(reply.usage) if reply.usage else run.reserved_micros

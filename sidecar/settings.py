@@ -25,3 +25,5 @@ class Settings(BaseSettings):
     log_level: str = setting("AGENTRT_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO")
     openai_key: str = setting("OPENAI_API_KEY", "unset: OpenAI is absent")
     openai_url: str = setting("OPENAI_BASE_URL", "OpenAI's address", "https://api.openai.com/v1")
+    anthropic_key: str = setting("ANTHROPIC_API_KEY", "unset: Anthropic is absent")
+    anthropic_url: str = setting("ANTHROPIC_BASE_URL", "its address", "https://api.anthropic.com")

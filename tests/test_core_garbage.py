@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from sidecar.errors import ModelFault
-from sidecar.providers.openai import decode, fault
+from sidecar.providers.wire import decode, fault
 from tests.house.runs import call_item, response, text_item
 
 WHOLE = response(text_item("Hi"), call_item(0, "one"))
@@ -20,7 +20,6 @@ GARBAGE = [
     b"[]",  # a list
     b'"completed"',  # a word
     b"{}",  # an empty document
-    b'{"error":{"message":"x"}}',  # an error without a status
     b"\xff\xfe",  # no UTF-8
     WHOLE[:-20],  # cut off on the way
     WHOLE + b"}",  # something behind it
@@ -45,7 +44,7 @@ GARBAGE = [
 @pytest.mark.parametrize("raw", GARBAGE, ids=range(len(GARBAGE)))
 def test_garbage_is_garbled_and_kept(raw: bytes) -> None:
     with pytest.raises(ModelFault) as found:
-        decode(raw)
+        decode("openai", raw)
     assert (found.value.kind, found.value.raw) == ("garbled", raw)
     assert 10 < len(str(found.value)) <= 300
 
@@ -88,7 +87,7 @@ def test_a_response_with_anything_changed_is_a_reply_or_a_fault(raw: bytes) -> N
     for _ in range(4_000):
         changed = mutated(raw, draw)
         try:
-            assert decode(changed).opaque.provider == "openai"
+            assert decode("openai", changed).opaque.provider == "openai"
         except ModelFault as found:
             faults += found.raw == changed
     assert faults > 400

@@ -8,10 +8,13 @@ from openai.types.responses import Response
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
+from sidecar.core.dialect import ABOUT_TOOLS
 from sidecar.core.messages import Message, Opaque, ToolCall, Usage
 from sidecar.core.turn import Payload
 from sidecar.errors import ModelFault
-from sidecar.providers.openai import ABOUT_TOOLS, ENCODER, decode, fault, spoken
+from sidecar.loop import ENCODERS
+from sidecar.providers.openai import spoken
+from sidecar.providers.wire import decode, fault
 from tests.house.runs import TITLED, Story, call_item, cut, response, setup, text_item
 
 PARAMS: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
@@ -20,7 +23,7 @@ FREE = {"type": "object", "required": [], "additionalProperties": True}
 
 
 def encoded(story: Story) -> Payload:
-    return ENCODER.encode(story.run, story.run.setup.models[0], 8_192)
+    return ENCODERS["openai"].encode(story.run, story.run.setup.models[0], 8_192)
 
 
 def with_tool_round() -> Story:
@@ -116,7 +119,6 @@ FLAT = UNCOUNTED | {
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
     "output_tokens_details": {"reasoning_tokens": 0},
 }
-POLICY: Any = {"status": "failed", "error": {"code": "bio_policy", "message": "No."}}
 ANSWERS: list[tuple[bytes, tuple[str, str, list[str]]]] = [
     # A text, in one part or in several.
     (response(THOUGHT, text_item("Hi")), ("ok", "Hi", [])),
@@ -130,10 +132,9 @@ ANSWERS: list[tuple[bytes, tuple[str, str, list[str]]]] = [
     # What a model says to itself is no part of the answer.
     (response(COMMENT, FINAL), ("ok", "Done.", [])),
     (response(COMMENT, call_item(0, "one")), ("tool_calls", "", ["one"])),
-    # It declines; the filter cuts; a policy forbids.
+    # It declines; the filter cuts.
     (response(REFUSAL), ("refused", "I cannot.", [])),
     (response(text_item("Wel"), **FILTERED), ("refused", "Wel", [])),
-    (response(**POLICY), ("refused", "", [])),
     # Cut at the cap, in a text and in a call: half a call is never made.
     (cut("Once upon"), ("truncated", "Once upon", [])),
     (
@@ -149,7 +150,7 @@ ANSWERS: list[tuple[bytes, tuple[str, str, list[str]]]] = [
 
 @pytest.mark.parametrize(("raw", "wanted"), ANSWERS)
 def test_an_answer_reads(raw: bytes, wanted: tuple[str, str, list[str]]) -> None:
-    reply = decode(raw)
+    reply = decode("openai", raw)
     assert (reply.outcome, reply.text, [call.tool for call in reply.calls]) == wanted
     assert orjson.loads(reply.opaque.items) == orjson.loads(raw)["output"]
 
@@ -176,7 +177,7 @@ USAGES: list[tuple[Any, Usage | None]] = [
 
 @pytest.mark.parametrize(("counted", "wanted"), USAGES)
 def test_usage_is_disjoint(counted: Any, wanted: Usage | None) -> None:
-    assert decode(response(text_item("Hi"), usage=counted)).usage == wanted
+    assert decode("openai", response(text_item("Hi"), usage=counted)).usage == wanted
 
 
 FAILURES = [
@@ -186,11 +187,14 @@ FAILURES = [
     ({"code": "context_length_exceeded", "message": "Too long."}, "context"),
     ({"code": "insufficient_quota", "message": "Pay."}, "quota"),
     ({"code": "image_parse_error", "message": "?"}, "server"),
+    ({"code": ["odd"], "message": "?"}, "server"),
+    ("no", "server"),
+    # A policy forbids the request, whoever answers it.
+    ({"code": "bio_policy", "message": "No."}, "policy"),
+    ({"code": "invalid_prompt", "message": "No."}, "policy"),
     # One that does not even say why.
     ({}, "garbled"),
     (None, "garbled"),
-    ("no", "garbled"),
-    ({"code": ["odd"], "message": "?"}, "garbled"),
 ]
 
 
@@ -198,7 +202,7 @@ FAILURES = [
 def test_a_failed_response_is_a_fault(error: Any, kind: str) -> None:
     raw = response(status="failed", error=error, usage=None)
     with pytest.raises(ModelFault) as found:
-        decode(raw)
+        decode("openai", raw)
     assert (found.value.kind, found.value.raw) == (kind, raw)
 
 
@@ -216,6 +220,9 @@ STATUSES: list[tuple[int, bytes, str]] = [
     (429, problem(code="rate_limit_exceeded"), "rate_limited"),  # too fast
     (429, problem(code="insufficient_quota"), "quota"),  # no money
     (429, problem(code="project_spend_limit_exceeded"), "quota"),  # enough money spent
+    (400, problem(code="invalid_prompt"), "policy"),  # forbidden
+    (402, b"", "quota"),  # a proxy that wants to be paid
+    (408, b"", "server"),  # they waited for our bytes
     (429, b"slow down", "rate_limited"),  # a proxy's words
     (500, problem(code="server_error"), "server"),  # theirs
     (502, b"<html>", "server"),  # a gateway's page

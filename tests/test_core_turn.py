@@ -82,6 +82,8 @@ ENDS: list[tuple[str, str, Callable[[], Story]]] = [
     ("context_exceeded", f"{LUNA}: it is context", lambda: fails("server", "server", "context")),
     # The model declines.
     ("refused", "I cannot.", lambda: Story().hears(response(REFUSAL))),
+    # A policy of the provider's forbids it.
+    ("refused", f"{LUNA}: it is policy", lambda: fails("policy")),
     # The provider's filter cuts the answer off.
     ("refused", "declined", lambda: Story().hears(response(text_item("declined"), **FILTERED))),
     # It cuts everything off.
@@ -165,24 +167,48 @@ def test_the_larger_cap_is_never_more_than_the_model_can() -> None:
     assert cap(story) == 10_000
 
 
-BACKOFF: list[tuple[tuple[tuple[str, int], ...], int]] = [
-    ((("server", 0),), 500),  # half a second after the first failure
-    ((("server", 0), ("timeout", 0)), 1_000),  # twice as long after the second
-    ((("rate_limited", 2_000),), 2_000),  # the provider asks for more
-    ((("rate_limited", 100),), 500),  # it asks for less
-    ((("auth", 0),), 0),  # another candidate need not be waited for
-    ((("auth", 9_000),), 0),  # whatever the dead one asks for
+CLAUDE, TERRA = "anthropic/claude-haiku-5-5", "openai/gpt-6.1-terra"
+BACKOFF: list[tuple[tuple[str, ...], tuple[tuple[str, int], ...], int]] = [
+    ((LUNA,), (("server", 0),), 500),  # half a second after the first failure
+    ((LUNA,), (("server", 0), ("timeout", 0)), 1_000),  # twice as long after the second
+    ((LUNA,), (("rate_limited", 2_000),), 2_000),  # the provider asks for more
+    ((LUNA,), (("rate_limited", 100),), 500),  # it asks for less
+    ((LUNA,), (("lost", 0),), 500),  # whoever died, it was not the provider
+    ((LUNA, SOL), (("server", 0),), 0),  # another candidate need not be waited for
+    ((LUNA, SOL), (("rate_limited", 60_000),), 0),  # whatever the first one asks for
+    ((LUNA, SOL), (("lost", 0),), 500),  # no reason to leave the first one
+    ((LUNA, SOL), (("server", 0), ("timeout", 0)), 1_000),  # all have been tried
+    ((LUNA, CLAUDE), (("server", 0),), 500),  # one without a key is no candidate
+    ((LUNA, SOL), (("auth", 9_000),), 0),  # nothing to wait for: the first one is out
+    ((LUNA, SOL), (("auth", 0), ("overloaded", 0)), 1_000),  # the only one that is left
 ]
 
 
-@pytest.mark.parametrize(("failures", "after_ms"), BACKOFF)
+@pytest.mark.parametrize(("models", "failures", "after_ms"), BACKOFF)
 def test_a_failed_call_is_made_again_after(
-    failures: tuple[tuple[str, int], ...], after_ms: int
+    models: tuple[str, ...], failures: tuple[tuple[str, int], ...], after_ms: int
 ) -> None:
-    story = Story(setup(models=(LUNA, SOL)))
+    story = Story(setup(models=models))
     for error, asked_ms in failures:
         story.fails(error, asked_ms)
     assert decide(story.run) == CallModel(after_ms)
+
+
+def test_each_candidate_is_tried_before_any_is_given_up() -> None:
+    story = Story(setup(models=(LUNA, SOL, TERRA, CLAUDE)))
+    seen = SEEN.model_copy(update={"providers": ("anthropic", "openai")})
+    for error in ("server", "timeout", "garbled", "overloaded"):
+        story.fails(error, seen=seen)
+    assert story.run.models == (LUNA, SOL, TERRA, CLAUDE)
+    end = decide(story.run)
+    assert isinstance(end, e.Ended) and end.error and "4 attempts" in end.error.message
+
+
+def test_a_lost_call_is_made_again_where_it_was_and_no_more_often_than_others() -> None:
+    story = Story(setup(models=(LUNA, SOL))).fails("lost").fails("lost").fails("lost")
+    assert story.run.models == (LUNA,) * 3
+    end = decide(story.run)
+    assert isinstance(end, e.Ended) and end.error and end.error.code == "providers_exhausted"
 
 
 @pytest.mark.parametrize("error", e.ELSEWHERE)
@@ -207,7 +233,8 @@ def test_a_turn_without_a_provider_ends_and_says_what_it_saw() -> None:
     seen = SEEN.model_copy(update={"providers": ()})
     end = Story().goes_on(seen)
     assert end.error == e.Failure(
-        code="providers_exhausted", message=f"no model can be called ({LUNA}: no_key)"
+        code="providers_exhausted",
+        message=f"no model can be called ({LUNA}: no_key, {CLAUDE}: no_key)",
     )
     assert end.seen == seen
 

@@ -16,7 +16,7 @@ from sidecar.core.messages import Content, Reply, Usage, Value, canonical
 
 # A failed model call is worth trying again, unless its error is one of these.
 ELSEWHERE = ("auth", "quota", "unknown_model")
-HOPELESS = {"rejected": "provider_rejected", "context": "context_exceeded"}
+HOPELESS = {"rejected": "provider_rejected", "context": "context_exceeded", "policy": "refused"}
 UNSETTLED = ("timeout", "transport", "garbled", "lost")  # may have been billed: at the worst case
 
 

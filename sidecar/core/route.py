@@ -25,7 +25,7 @@ def candidate(run: Run, ref: str, seen: Seen) -> Candidate:
     row = row_of(run.setup.models, ref)
     if row is None:
         return Candidate(model=ref, refused="unknown_model", failures=0)
-    failed = [error for model, error in run.failures if model == row.ref]
+    failed = [error for model, error in run.failures if model == row.ref and error != "lost"]
     dead = "failed_here" if any(error in ELSEWHERE for error in failed) else ""
     refused = dead if row.provider in seen.providers else "no_key"
     return Candidate(model=row.ref, refused=refused, failures=len(failed))
@@ -35,3 +35,8 @@ def route(run: Run, seen: Seen) -> list[Candidate]:
     """Fewest failures in this step first, then the policy's order; the refused come last."""
     listed = [candidate(run, ref, seen) for ref in dict.fromkeys(named(run))]
     return sorted(listed, key=lambda one: (one.refused != "", one.failures))
+
+
+def untried(candidates: Iterable[Candidate]) -> int:
+    """How many have not been asked in this step and could be."""
+    return sum(not one.refused and not one.failures for one in candidates)

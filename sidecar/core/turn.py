@@ -17,7 +17,7 @@ from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
-from sidecar.core.route import route, row_of
+from sidecar.core.route import route, row_of, untried
 from sidecar.core.run import PROMPTS, REPAIRS, Run
 
 Intent = e.Called | e.Ended
@@ -84,14 +84,16 @@ def call(run: Run, after_ms: int = 0) -> CallModel | e.Ended:
 
 
 def after_failure(run: Run, last: e.ModelFailed) -> CallModel | e.Ended:
-    """A dead candidate is out for this step; the others share ATTEMPTS between them."""
+    """Whoever has not been tried is asked at once; then all share what is left of ATTEMPTS."""
+    assert run.called
     message = f"{run.models[-1]}: {last.detail}"
     if last.error in e.HOPELESS:
         return failed(run, e.HOPELESS[last.error], message)
-    if len(run.failures) >= ATTEMPTS:
-        return failed(run, "providers_exhausted", f"{ATTEMPTS} attempts; {message}")
+    fresh = untried(route(run, run.called.seen)) if last.error != "lost" else 0
+    if len(run.failures) >= ATTEMPTS and not fresh:
+        return failed(run, "providers_exhausted", f"{len(run.failures)} attempts; {message}")
     backoff_ms = max(last.retry_after_ms, 250 << len(run.failures))
-    return call(run, 0 if last.error in e.ELSEWHERE else backoff_ms)
+    return call(run, 0 if fresh or last.error in e.ELSEWHERE else backoff_ms)
 
 
 def after_reply(run: Run, last: e.Replied) -> CallModel | e.ToolsAsked | e.Ended:

@@ -1,43 +1,77 @@
 """The only sender: our bytes out, the provider's bytes back, every failure a ModelFault.
 
-The SDK carries authentication, base URL, headers and error classes; its public low-level
-`post(content=...)` leaves the body alone. Its own retries are off: every retry is an event.
+A provider is a row of PROVIDERS. Its SDK carries authentication, base URL, headers and error
+classes, and is imported when there is a key for it; its public low-level `post(content=...)`
+leaves the body alone. Its own retries are off: every retry is an event.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import httpx2
-import openai
+import orjson
 
+from sidecar.core.messages import Opaque, Reply, ToolCall, Usage
+from sidecar.core.turn import Encoder
 from sidecar.errors import ModelFault
-from sidecar.providers import openai as responses
+from sidecar.providers import anthropic, openai
 
 JSON = {"content-type": "application/json"}
+# Sources: the pages on errors of OpenAI's and Anthropic's API references and the error types of
+# openai 3.54 and anthropic 2.12, read on 2026-11-23.
+OF_STATUS = {401: "auth", 402: "quota", 403: "auth", 404: "unknown_model", 408: "server"}
+OF_STATUS |= {429: "rate_limited", 503: "overloaded", 529: "overloaded"}
+WORDS = {
+    "context": "context_length_exceeded|prompt is too long",
+    "policy": "bio_policy|misalignment_policy_violation|invalid_prompt",
+    "quota": "insufficient_quota|credit_balance|credit balance|hard_limit|spend_limit|usage_limit",
+    "rate_limited": "rate_limit_exceeded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """`read`: outcome, text, calls and own blocks of a response; `usage`: of what it counted."""
+
+    client: str
+    path: str
+    encoder: Encoder
+    read: Callable[[Any], tuple[Any, ...]]
+    usage: Callable[[Any], Usage]
+
+
+PROVIDERS = {
+    "openai": Provider("openai.AsyncOpenAI", "/responses", *openai.SPEAKS),
+    "anthropic": Provider("anthropic.AsyncAnthropic", "/v1/messages", *anthropic.SPEAKS),
+}
 
 
 class Wire:
     """One provider with its key. `simulated`: the key is the word "simulated"."""
 
-    def __init__(self, key: str, base_url: str) -> None:
-        self.simulated = key == "simulated"
-        self.client = openai.AsyncOpenAI(api_key=key, base_url=base_url, max_retries=0)
+    def __init__(self, name: str, key: str, base_url: str) -> None:
+        self.simulated, self.path = key == "simulated", PROVIDERS[name].path
+        sdk, _, client = PROVIDERS[name].client.partition(".")
+        self.sdk: Any = import_module(sdk)
+        self.client = getattr(self.sdk, client)(api_key=key, base_url=base_url, max_retries=0)
 
     async def send(self, body: bytes, timeout_s: float) -> bytes:
         """The raw answer to a request; ModelFault for everything that is no 2xx."""
         try:
             async with asyncio.timeout(timeout_s):
                 told: Any = {"content": body, "options": {"headers": JSON}}
-                answer = await self.client.post(responses.PATH, cast_to=httpx2.Response, **told)
+                answer = await self.client.post(self.path, cast_to=httpx2.Response, **told)
                 return answer.content
-        except openai.APIStatusError as error:
-            fault = responses.fault(error.status_code, error.response.content)
-            fault.after_ms = retry_after_ms(error.response.headers)
-            raise fault from error
-        except (TimeoutError, openai.APITimeoutError) as error:
+        except self.sdk.APIStatusError as error:
+            found = fault(error.status_code, error.response.content)
+            found.after_ms = retry_after_ms(error.response.headers)
+            raise found from error
+        except (TimeoutError, self.sdk.APITimeoutError) as error:
             raise ModelFault("timeout", f"no answer within {timeout_s:.0f} s") from error
-        except (openai.APIConnectionError, httpx2.HTTPError) as error:
+        except (self.sdk.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFault("transport", f"{error}: {error.__cause__}") from error
 
 
@@ -45,3 +79,32 @@ def retry_after_ms(headers: Mapping[str, str]) -> int:
     """0 where the provider names no wait, or names it as a date."""
     seconds = headers.get("retry-after", "")
     return int(seconds) * 1_000 if seconds.isdecimal() else 0
+
+
+def fault(status: int, raw: bytes) -> ModelFault:
+    """The class of an error answer by its words or else its status; 200 for one that failed."""
+    try:
+        text = orjson.dumps(orjson.loads(raw)["error"]).decode()
+    except (ValueError, LookupError, TypeError):
+        text = "no error document"
+    kind = OF_STATUS.get(status) or ("rejected" if 400 <= status < 500 else "server")
+    told = (k for k, words in WORDS.items() if any(w in text.lower() for w in words.split("|")))
+    return ModelFault(next(told, kind), f"HTTP {status}: {text}", raw=raw)
+
+
+def decode(provider: str, raw: bytes) -> Reply:
+    """ModelFault `garbled` for what does not read as documented, or the class of a failure."""
+    try:
+        said, row = orjson.loads(raw), PROVIDERS[provider]
+        if said.get("error"):
+            raise fault(200, raw)
+        outcome, text, calls, items = row.read(said)
+        known: dict[str, Any] = {"text": text, "model": said["model"], "id": said["id"]}
+        known["outcome"] = "tool_calls" if calls and outcome == "ok" else outcome
+        known["calls"] = [ToolCall(id=i, tool=tool, arguments=given) for i, tool, given in calls]
+        known["usage"] = row.usage(said["usage"]) if said.get("usage") else None
+        blocks = orjson.dumps(items).decode()
+        return Reply(opaque=Opaque(provider=provider, model=said["model"], items=blocks), **known)
+    except (ValueError, LookupError, TypeError, AttributeError) as wrong:
+        detail = f"{len(raw)} bytes are no response: {type(wrong).__name__} {wrong}"[:300]
+        raise ModelFault("garbled", detail, raw=raw) from wrong

@@ -116,14 +116,14 @@ class Story:
         assert isinstance(said, e.Called), said
         return said
 
-    def hears(self, raw: bytes) -> "Story":
+    def hears(self, raw: bytes, seen: e.Seen = SEEN) -> "Story":
         """The model is called and answers so."""
-        call = self.calls().call
+        call = self.calls(seen).call
         return self.write(*replied(self.run, raw, call=call, latency_ms=5))
 
-    def fails(self, error: str, after_ms: int = 0) -> "Story":
+    def fails(self, error: str, after_ms: int = 0, seen: e.Seen = SEEN) -> "Story":
         """The model is called and fails so."""
-        fault, call = ModelFault(error, f"it is {error}", after_ms=after_ms), self.calls().call
+        fault, call = ModelFault(error, f"it is {error}", after_ms=after_ms), self.calls(seen).call
         return self.write(*failed(self.run, fault, call=call, latency_ms=5))
 
     def asks(self, *tools: str) -> e.ToolsAsked:
