@@ -1,6 +1,5 @@
 """Anthropic's wire format: the exact bytes of a request, and what is read from an answer."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -154,7 +153,7 @@ def test_a_blank_message_and_one_of_the_assistant_first_are_told_as_empty() -> N
     assert spoken(blank)[0]["content"] == [text_block("(empty)")]
     late = claude()
     first = Message(role="assistant", parts=(Text(text="Welcome."),))
-    late.run = replace(late.run, messages=(first, *late.run.messages))
+    late.run = late.run.after(messages=(first, *late.run.messages))
     assert [said["role"] for said in spoken(late)] == ["user", "assistant", "user"]
 
 

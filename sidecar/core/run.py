@@ -13,7 +13,17 @@ from sidecar.core.view import HIDDEN, REMEDIES, RunError, RunView, ShownCall, Sh
 PROMPTS = "prompts/1"  # the version of every text of ours that a model reads
 REPAIRS = 2
 SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
-TAKEN = {"agent", "conversation", "turn", "metadata", "model", "provider", "route", "status"}
+TAKEN = {
+    "agent",
+    "conversation",
+    "turn",
+    "metadata",
+    "model",
+    "provider",
+    "route",
+    "seen",
+    "status",
+}
 
 
 class Run(RunView):
@@ -31,6 +41,7 @@ class Run(RunView):
     hash: Annotated[str, HIDDEN] = ""
     at_ms: Annotated[int, HIDDEN] = 0
     models: Annotated[tuple[str, ...], HIDDEN] = ()
+    seen: Annotated[e.Seen | None, HIDDEN] = None
     failures: Annotated[tuple[tuple[str, str], ...], HIDDEN] = ()
     invalid: Annotated[int, HIDDEN] = 0
     truncated: Annotated[int, HIDDEN] = 0

@@ -85,11 +85,11 @@ def call(run: Run, after_ms: int = 0) -> CallModel | e.Ended:
 
 def after_failure(run: Run, last: e.ModelFailed) -> CallModel | e.Ended:
     """Whoever has not been tried is asked at once; then all share what is left of ATTEMPTS."""
-    assert run.called
+    assert run.seen
     message = f"{run.models[-1]}: {last.detail}"
     if last.error in e.HOPELESS:
         return failed(run, e.HOPELESS[last.error], message)
-    fresh = untried(route(run, run.called.seen)) if last.error != "lost" else 0
+    fresh = untried(route(run, run.seen)) if last.error != "lost" else 0
     if len(run.failures) >= ATTEMPTS and not fresh:
         return failed(run, "providers_exhausted", f"{len(run.failures)} attempts; {message}")
     backoff_ms = max(last.retry_after_ms, 250 << len(run.failures))

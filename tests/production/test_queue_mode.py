@@ -1,4 +1,4 @@
-"""n8n in queue mode, with the package that its image carries, on the stack of docker-compose.yml."""
+"""n8n in queue mode, with the package its image carries, on the stack of docker-compose.yml."""
 
 import shutil
 import subprocess
@@ -47,7 +47,7 @@ def connects(port: int, database: str, password: str) -> bool:
 def test_n8n_has_a_database_of_its_own_whenever_it_is_asked_for(
     secrets: dict[str, str], ports: dict[str, int]
 ) -> None:
-    for password in ("first", "it's \"another\"; --"):
+    for password in ("first", 'it\'s "another"; --'):
         done = make_database({**secrets, "N8N_POSTGRES_PASSWORD": password}, ports)
         assert done.returncode == 0, done.stderr
         assert connects(ports["postgres"], "n8n", password)
@@ -89,7 +89,8 @@ def running(
     given = {"OPENAI_API_KEY": "simulated", "OPENAI_BASE_URL": f"{simulator.url}/v1"}
     given |= {"AGENTRT_ALLOW_HOSTS": url.removeprefix("http://")}
     made = {name: contained(name, given).start() for name in ("sidecar", "worker")}
-    sidecar = Rest(made["sidecar"].up().process.url, authorization=f"Bearer {secrets['AGENTRT_KEY']}")
+    bearer = f"Bearer {secrets['AGENTRT_KEY']}"
+    sidecar = Rest(made["sidecar"].up().process.url, authorization=bearer)
     for name, port in (("n8n", ports["n8n"]), ("n8n-worker", free_port())):
         made[name] = n8n_container(service(name, secrets), package, ports, port, root)
     credential = {"sidecar_url": sidecar.base, "key": secrets["AGENTRT_KEY"]}
