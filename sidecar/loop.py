@@ -21,7 +21,6 @@ from sidecar.telemetry import log, now_ms
 ENCODERS = {name: provider.encoder for name, provider in PROVIDERS.items()}
 ATTEMPT_S = 60
 LEASE_S = 10
-EXPIRES_MS = 7 * 86_400_000
 
 
 class Loop:
@@ -72,7 +71,7 @@ class Loop:
             if rung.is_set():
                 rung = self.doorbell.next_ring(run.id)
                 await self.hear(journal)
-            if now_ms() > deadline_ms(journal.run):
+            if now_ms() > journal.run.deadline_ms:
                 journal.write(e.Stopped(kind="expired"))
             await self.act(journal, rung)
         await journal.flush()
@@ -82,15 +81,15 @@ class Loop:
         run = journal.run
         match decide(run):
             case CallModel(after_ms) if run.at_ms + after_ms > now_ms():
-                await pause(journal, rung, min(run.at_ms + after_ms, deadline_ms(run)))
+                await pause(journal, rung, min(run.at_ms + after_ms, run.deadline_ms))
             case CallModel():
                 await self.call_model(journal)
             case e.ToolsAsked() as asked:
                 journal.write(asked)
                 await journal.flush()
-                await self.doorbell.enqueue([f"{run.id}/{call.id}" for call in asked.calls])
+                await self.doorbell.enqueue(f"{run.id}/{call.id}" for call in asked.for_workers())
             case Wait():
-                await pause(journal, rung, deadline_ms(run))
+                await pause(journal, rung, run.deadline_ms)
             case e.Ended() as end:
                 journal.write(end, conversation(run))
 
@@ -113,7 +112,7 @@ class Loop:
             return
         await journal.flush()
         run, start_ms, write = journal.run, now_ms(), journal.write
-        left_s = max(0.1, (deadline_ms(run) - start_ms) / 1_000) / max(1, untried(said.route))
+        left_s = max(0.1, (run.deadline_ms - start_ms) / 1_000) / max(1, untried(said.route))
         try:
             raw = await self.send(run, said.provider, body, min(ATTEMPT_S, left_s))
             write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
@@ -136,11 +135,6 @@ async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
     await journal.flush()
     with suppress(TimeoutError):
         await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
-
-
-def deadline_ms(run: Run) -> int:
-    """The turn's time limit runs only while it runs; a person has longer."""
-    return run.at_ms + EXPIRES_MS if run.waiting else run.started.deadline_ms
 
 
 def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:

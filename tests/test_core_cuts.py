@@ -21,6 +21,7 @@ ANSWERS = {
     "refused": response(text("", content=[{"type": "refusal", "refusal": "No."}])),
     "one tool": response(call_item(0, "one")),
     "two tools": response(call_item(0, "two"), call_item(1, "nobody", "{")),
+    "caller's tool": response(call_item(0, "caller_crm"), call_item(1, "two")),
     "no usage": response(text("?"), usage=None),
 }
 FAILURES = ("server", "rate_limited", "auth", "rejected", "context", "lost")
@@ -29,7 +30,7 @@ WORLDS = st.lists(st.sampled_from((*ANSWERS, *FAILURES, "cancelled", "expired"))
 
 def lived(world: list[str]) -> Story:
     """A turn in which the model says one word after the other, then only what fits."""
-    story = Story(setup("one", "two", models=(LUNA, SOL), output_schema=TITLED))
+    story = Story(setup("one", "two", "caller_crm", models=(LUNA, SOL), output_schema=TITLED))
     words = iter(world)
     while not story.run.ended:
         match decide(story.run), next(words, "fits"):

@@ -20,15 +20,17 @@ export interface Candidate {
 	failures: number;
 }
 
-/** A version freezes the signature: both schemas and the side effects. */
+/** A version freezes the signature: both schemas and the side effects.
+ * 
+ * `kind` says who runs a call: an HTTP server, a function, or whoever asked for the turn. */
 export interface Contract {
 	name?: string;
 	version?: number;
 	description: string;
 	input_schema: Record<string, unknown>;
 	output_schema?: Record<string, unknown>;
-	kind?: 'http';
-	config: HttpConfig;
+	kind?: 'http' | 'function' | 'caller';
+	config?: HttpConfig | FunctionConfig | null;
 	side_effects?: 'none' | 'idempotent' | 'once';
 	timeout_s?: number;
 	retries?: number;
@@ -46,6 +48,12 @@ export interface Difference {
 export interface Failure {
 	code: string;
 	message: string;
+}
+
+/** A Python function, by its name in a module that AGENTRT_TOOLS lists. */
+export interface FunctionConfig {
+	module: string;
+	function: string;
 }
 
 /** The arguments are POSTed as JSON; with `envelope` the whole call is, signed. */
@@ -176,8 +184,9 @@ export interface Verdict {
 	encoders: Record<string, Array<string>>;
 }
 
-/** A person has to say what became of the calls. */
+/** `tools`: for results from whoever asked; `decision`: for a person's word on the calls. */
 export interface Waiting {
-	for?: 'decision';
+	for: 'tools' | 'decision';
 	calls: Array<string>;
+	until: string;
 }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from sidecar.core.messages import Usage, Value
 
@@ -53,24 +53,44 @@ class HttpConfig(Value):
     envelope: bool = False
 
 
+class FunctionConfig(Value):
+    """A Python function, by its name in a module that AGENTRT_TOOLS lists."""
+
+    module: str = Field(pattern=r"^[A-Za-z_][\w.]{0,199}$")
+    function: str = Field(pattern=r"^[A-Za-z_]\w{0,99}$")
+
+
+CONFIGS = {"http": HttpConfig, "function": FunctionConfig}
+
+
 class Contract(Document):
-    """A version freezes the signature: both schemas and the side effects."""
+    """A version freezes the signature: both schemas and the side effects.
+
+    `kind` says who runs a call: an HTTP server, a function, or whoever asked for the turn.
+    """
 
     description: str = Field(min_length=1, max_length=4_000)
     input_schema: JsonSchema
     output_schema: JsonSchema = Field(default={})
-    kind: Literal["http"] = "http"
-    config: HttpConfig
+    kind: Literal["http", "function", "caller"] = "http"
+    config: HttpConfig | FunctionConfig | None = Field(default=None, validate_default=True)
     side_effects: Literal["none", "idempotent", "once"] = "once"
     timeout_s: Seconds = 30
     retries: int = Field(default=2, ge=0, le=10)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def config_of_its_kind(cls, given: Any, info: ValidationInfo) -> Value | None:
+        kind = info.data.get("kind", "http")
+        if (given is None) != (kind == "caller"):
+            raise ValueError("kinds http and function have one, kind caller has none")
+        return CONFIGS[kind].model_validate(given) if kind in CONFIGS else None
 
 
 class CallerTool(Contract):
     """The turn rests and hands the calls to whoever asked."""
 
-    kind: Literal["caller"] = "caller"
-    config: None = None
+    kind: Literal["caller"] = "caller"  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class Rule(Value):

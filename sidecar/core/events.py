@@ -108,7 +108,10 @@ class ModelFailed(Answered):
 
 
 class AskedCall(Value):
-    """`id` is `<seq>.<n>` of this event; `contract` is empty for a tool nobody offered."""
+    """`id` is `<seq>.<n>` of this event; `contract` is empty for a tool nobody offered.
+
+    `kind` says who runs it, as its contract does; a worker runs all but `caller`.
+    """
 
     id: str
     provider_id: str
@@ -116,6 +119,7 @@ class AskedCall(Value):
     contract: str = ""
     binding: str = ""
     side_effects: str = "none"
+    kind: str = "http"
     arguments: str
     idempotency_key: str
 
@@ -123,6 +127,9 @@ class AskedCall(Value):
 class ToolsAsked(Value):
     kind: Literal["tools_asked"] = "tools_asked"
     calls: tuple[AskedCall, ...]
+
+    def for_workers(self) -> list[AskedCall]:
+        return [call for call in self.calls if call.kind != "caller"]
 
 
 class ToolReturned(Value):

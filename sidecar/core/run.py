@@ -12,6 +12,7 @@ from sidecar.core.view import HIDDEN, REMEDIES, RunError, RunView, ShownCall, Sh
 
 PROMPTS = "prompts/1"  # the version of every text of ours that a model reads
 REPAIRS = 2
+EXPIRES_DAYS = 7  # of waiting
 SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
 TAKEN = {
     "agent",
@@ -40,11 +41,18 @@ class Run(RunView):
     seq: Annotated[int, HIDDEN] = 0
     hash: Annotated[str, HIDDEN] = ""
     at_ms: Annotated[int, HIDDEN] = 0
+    waited_ms: Annotated[int, HIDDEN] = 0
     models: Annotated[tuple[str, ...], HIDDEN] = ()
     seen: Annotated[e.Seen | None, HIDDEN] = None
     failures: Annotated[tuple[tuple[str, str], ...], HIDDEN] = ()
     invalid: Annotated[int, HIDDEN] = 0
     truncated: Annotated[int, HIDDEN] = 0
+
+    @property
+    def deadline_ms(self) -> int:
+        """The time limit counts while the run runs; whoever it waits for has longer."""
+        running_ms = self.started.deadline_ms + self.waited_ms
+        return self.waiting.until_ms if self.waiting else running_ms
 
     @property
     def ended(self) -> e.Ended | None:
@@ -65,6 +73,7 @@ def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
     news |= {"seq": event.seq, "hash": event.hash, "at_ms": event.at_ms}
     news["last"] = run.last if isinstance(said, e.ToolReturned) else said
     news["reserved_micros"] = said.worst_case_micros if isinstance(said, e.Called) else 0
+    news["waited_ms"] = run.waited_ms + (event.at_ms - run.at_ms if run.waiting else 0)
     if isinstance(said, e.Answered):
         news["cost_micros"] = run.cost_micros + said.cost_micros
     run = run.after(**news)
@@ -146,11 +155,15 @@ def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
 
 
 def resting(run: Run, calls: tuple[ShownCall, ...]) -> Run:
-    """A person decides what became of calls in doubt, once nothing else is open."""
-    run = run.after(tool_calls=calls)
-    doubts = tuple(call.call for call in run.calls("unknown"))
-    waiting = Waiting(calls=doubts) if doubts and not run.calls("pending") else None
-    return run.after(waiting=waiting, status="waiting" if waiting else "running")
+    """Where no worker has a call, the run waits: for results first, then for a person's word."""
+    asked = [call for call in calls if call.status == "pending"]
+    doubts = [call for call in calls if call.status == "unknown"]
+    if any(call.asked.kind != "caller" for call in asked) or not (asked or doubts):
+        return run.after(tool_calls=calls, waiting=None, status="running")
+    reason, names = "tools" if asked else "decision", [call.call for call in asked or doubts]
+    until_ms = run.at_ms + EXPIRES_DAYS * 86_400_000
+    waiting = Waiting(reason=reason, calls=tuple(names), until_ms=until_ms)
+    return run.after(tool_calls=calls, waiting=waiting, status="waiting")
 
 
 def message(call: ShownCall) -> Message:

@@ -18,7 +18,7 @@ from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
 from sidecar.core.route import route, row_of, untried
-from sidecar.core.run import PROMPTS, REPAIRS, Run
+from sidecar.core.run import EXPIRES_DAYS, PROMPTS, REPAIRS, Run
 
 Intent = e.Called | e.Ended
 ATTEMPTS = 3  # of one model call, over all candidates
@@ -61,6 +61,8 @@ def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
     match run.last:
         case e.Stopped(kind="cancelled"):
             return ended(run, "cancelled")
+        case e.Stopped() if run.waiting:
+            return failed(run, "deadline", f"nobody answered within {EXPIRES_DAYS} days")
         case e.Stopped():
             return failed(run, "deadline", "the turn was not done within its timeout_s")
         case e.Called():
@@ -139,8 +141,8 @@ def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
 
 
 def told_of(contract: Contract) -> dict[str, str]:
-    effects = contract.side_effects
-    return {"contract": contract.ref, "binding": binding_digest(contract), "side_effects": effects}
+    own = {"side_effects": contract.side_effects, "kind": contract.kind}
+    return {"contract": contract.ref, "binding": binding_digest(contract)} | own
 
 
 def binding_digest(contract: Contract) -> str:

@@ -16,7 +16,7 @@ REMEDIES = {
     "refused": "The model declined: change the instructions or the message.",
     "truncated": "Ask for a shorter answer, or use a model with a larger output cap.",
     "turn_limit": "Raise limits.model_calls of the agent, or give it fewer tools.",
-    "deadline": "Raise timeout_s; the events show what took long.",
+    "deadline": "Raise timeout_s, or answer what waits sooner; the events show what took long.",
 }
 
 
@@ -49,10 +49,11 @@ class ShownCall(Value):
 
 
 class Waiting(Value):
-    """A person has to say what became of the calls."""
+    """`tools`: for results from whoever asked; `decision`: for a person's word on the calls."""
 
-    reason: Literal["decision"] = Field(default="decision", serialization_alias="for")
+    reason: Literal["tools", "decision"] = Field(serialization_alias="for")
     calls: tuple[str, ...]
+    until_ms: Instant = Field(serialization_alias="until")
 
 
 class RunError(Failure):

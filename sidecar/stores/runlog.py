@@ -45,7 +45,7 @@ class Journal:
         if isinstance(said, Ended):
             self.beside.append(("forget", {"run": name}))
         if isinstance(said, ToolsAsked):
-            self.beside += [("ask", dict(call) | {"run": name}) for call in said.calls]
+            self.beside += [("ask", dict(call) | {"run": name}) for call in said.for_workers()]
 
     async def flush(self) -> None:
         """Fenced when another owner has the run; Taken when a new run's keys are in use."""

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sidecar.core.documents import Contract
+from sidecar.core.documents import Contract, HttpConfig
 from sidecar.errors import ToolFault
 
 RESULT_BYTES = 1 << 20
@@ -46,13 +46,14 @@ def signed(root: str, whose: str, body: bytes) -> dict[str, str]:
 
 async def request(session: aiohttp.ClientSession, root: str, call: Call) -> Any:
     """The parsed result, not yet validated. ToolFault names what went wrong."""
-    contract, headers = call.contract, {"Idempotency-Key": call.idempotency_key}
-    body = orjson.dumps(call.arguments)
-    if contract.config.envelope:
+    contract, config = call.contract, call.contract.config
+    body, headers = orjson.dumps(call.arguments), {"Idempotency-Key": call.idempotency_key}
+    assert isinstance(config, HttpConfig)
+    if config.envelope:
         told = {"run": call.run, "call": call.call, "tool": contract.name}
         body = orjson.dumps(told | {"arguments": call.arguments, "customer": call.customer})
         headers |= signed(root, f"tool:{contract.name}", body)
-    return result(*await post(session, contract.config.url, body, headers, contract.timeout_s))
+    return result(*await post(session, config.url, body, headers, contract.timeout_s))
 
 
 async def deliver(

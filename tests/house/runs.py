@@ -34,9 +34,11 @@ USAGE = {
 
 
 def contract(name: str, **changes: Any) -> Contract:
+    """Whoever asked for the turn runs what is named `caller…`."""
     document = {"description": f"Does {name}", "input_schema": {"type": "object"}, "version": 1}
     config = HttpConfig(url="http://tools.example/")
-    return Contract(**{"name": name, "config": config, **document, **changes})
+    run_by = {"kind": "caller"} if name.startswith("caller") else {"config": config}
+    return Contract(**{"name": name, **run_by, **document, **changes})
 
 
 def setup(*tools: str, **agent: Any) -> Setup:
@@ -46,7 +48,7 @@ def setup(*tools: str, **agent: Any) -> Setup:
     refs = tuple(f"{tool}@1" for tool in tools)
     document = {"instructions": "Be brief.", "name": "desk", "version": 1, "tools": refs}
     made = Agent(**{**document, "limits": limits, **agent})
-    contracts = tuple(contract(tool) for tool in tools)
+    contracts = tuple(map(contract, tools))
     return Setup(agent=made, contracts=contracts, policy=policy, models=models)
 
 
@@ -87,14 +89,17 @@ class Story:
         self.parts: dict[str, Part] = started.pop("stored", {})
         self.run: Run = self._write(None, e.Started(**{**first, **started}), [kept])
 
-    def _write(self, run: Run | None, said: Any, parts: Iterable[Part]) -> Run:
-        before, seq = (run.hash, run.seq + 1) if run else ("", 1)
-        self.events.append(e.written(before, RUN, seq, seq * 1_000, said))
+    def _write(
+        self, run: Run | None, said: Any, parts: Iterable[Part], at_ms: int | None = None
+    ) -> Run:
+        """An event a second, or later."""
+        before, seq, at = (run.hash, run.seq + 1, run.at_ms + 1_000) if run else ("", 1, 1_000)
+        self.events.append(e.written(before, RUN, seq, at_ms or at, said))
         self.parts |= {one.name: one for one in parts}
         return fold(run, self.events[-1], self.parts)
 
-    def write(self, said: Any, parts: Iterable[Part] = ()) -> "Story":
-        self.run = self._write(self.run, said, parts)
+    def write(self, said: Any, parts: Iterable[Part] = (), at_ms: int | None = None) -> "Story":
+        self.run = self._write(self.run, said, parts, at_ms)
         return self
 
     def goes_on(self, seen: e.Seen = SEEN) -> Any:
@@ -133,10 +138,10 @@ class Story:
         assert isinstance(said, e.ToolsAsked), said
         return said
 
-    def gives(self, call: str, value: Any) -> "Story":
+    def gives(self, call: str, value: Any, at_ms: int | None = None) -> "Story":
         kept = part(orjson.dumps(value))
         said = e.ToolReturned(call=call, attempts=1, parts={"result": kept.name})
-        return self.write(said, [kept])
+        return self.write(said, [kept], at_ms)
 
     def lacks(self, call: str, code: str) -> "Story":
         """The tool fails with this code."""

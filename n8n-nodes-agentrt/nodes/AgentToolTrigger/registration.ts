@@ -77,7 +77,8 @@ export async function retire(hook: IHookFunctions): Promise<boolean> {
 	const kept = hook.getWorkflowStaticData('node') as Kept;
 	const tool = kept.tool ?? (hook.getNodeParameter('toolName') as string);
 	let last = await send(hook, at('GET', tool));
-	const isOurs = (last.body as Contract | undefined)?.config?.url === urlOf(hook);
+	const config = (last.body as Contract | undefined)?.config;
+	const isOurs = config && 'url' in config && config.url === urlOf(hook);
 	if (last.status === 200 && isOurs) last = await send(hook, at('DELETE', tool));
 	if (kept.tool && last.status !== 404 && !isGood(last)) {
 		// n8n unpublishes all the same, and shows this.
