@@ -55,6 +55,8 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     connector = guard.connector(guard.exceptions(given.allow_hosts))
     async with aiohttp.ClientSession(connector=connector) as session:
         tools = {"http": partial(http.request, session, given.secret)}
+        if given.tools:
+            tools["function"] = await import_module(EXTRAS["function"]).ready(db, given.tools)
         told = partial(http.deliver, session, given.secret)
         worker = Worker(db, doorbell, tools, told, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
@@ -78,7 +80,7 @@ async def migrate(given: Settings, db: Db, doorbell: Doorbell, name: str) -> Non
     """What `serve` and `work` do first, alone."""
 
 
-EXTRAS = {"up": "sidecar.extras.up"}
+EXTRAS = {"up": "sidecar.extras.up", "function": "sidecar.extras.function"}
 COMMANDS = {"serve": serve, "work": work, "migrate": migrate}
 
 
@@ -97,12 +99,12 @@ async def run(command: str, given: Settings) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="agentrt", description=__doc__)
-    parser.add_argument("command", choices=[*EXTRAS, *COMMANDS])
+    parser.add_argument("command", choices=["up", *COMMANDS])
     command = parser.parse_args().command
     try:
         given = Settings()
         to_stderr(given.log_level)
-        if command in EXTRAS:
+        if command == "up":
             import_module(EXTRAS[command]).run(given)
         else:
             asyncio.run(run(command, given))

@@ -105,7 +105,9 @@ class Loop:
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
-        seen = e.Seen(at_ms=now_ms(), providers=tuple(sorted(self.wires)), simulated=simulated)
+        names = tuple(sorted(self.wires))
+        troubles = await self.doorbell.troubles(names)
+        seen = e.Seen(at_ms=now_ms(), providers=names, simulated=simulated, troubles=troubles)
         said, parts, body = called(journal.run, seen, ENCODERS)
         journal.write(said, parts)
         if not isinstance(said, e.Called):
@@ -116,8 +118,12 @@ class Loop:
         try:
             raw = await self.send(run, said.provider, body, min(ATTEMPT_S, left_s))
             write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
+            if said.provider in troubles:
+                await self.doorbell.trouble(said.provider, over=True)
         except ModelFault as fault:
             write(*failed(run, fault, call=said.call, latency_ms=now_ms() - start_ms))
+            if fault.kind not in (*e.HOPELESS, "lost"):
+                await self.doorbell.trouble(said.provider, over=False)
 
     async def send(self, run: Run, provider: str, body: bytes, timeout_s: float) -> bytes:
         """The raw answer; who cancels the turn meanwhile does not wait for it."""

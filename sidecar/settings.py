@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     key: str = setting("AGENTRT_KEY", "operator key; unset: loopback only, without a key")
     secret: str = setting("AGENTRT_SECRET", "root of the secrets that sign workflow tool calls")
     allow_hosts: str = setting("AGENTRT_ALLOW_HOSTS", "private host-or-CIDR:port for tools")
+    tools: str = setting("AGENTRT_TOOLS", "modules with function tools, commas between")
     log_level: str = setting("AGENTRT_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO")
     openai_key: str = setting("OPENAI_API_KEY", "unset: OpenAI is absent")
     openai_url: str = setting("OPENAI_BASE_URL", "OpenAI's address", "https://api.openai.com/v1")

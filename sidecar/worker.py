@@ -97,6 +97,8 @@ class Worker:
         await self.doorbell.ring(run)
 
     async def result(self, call: Call) -> Any:
+        if call.contract.kind not in self.tools:
+            raise ToolFault("tool_unreachable", "this worker has no AGENTRT_TOOLS", again=True)
         value = await self.tools[call.contract.kind](call)
         for flaw in flaws(call.contract.output_schema, value):
             detail = f"the answer breaks the contract at {flaw.path or '/'}: {flaw.rule}"

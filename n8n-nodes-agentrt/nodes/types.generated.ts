@@ -18,6 +18,7 @@ export interface Candidate {
 	model: string;
 	refused: string;
 	failures: number;
+	in_trouble?: boolean;
 }
 
 /** A version freezes the signature: both schemas and the side effects.

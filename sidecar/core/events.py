@@ -41,11 +41,15 @@ class Started(Value):
 
 
 class Seen(Value):
-    """What the edge looked up for `route`; recorded, so that routing can be derived again."""
+    """What the edge looked up for `route`; recorded, so that routing can be derived again.
+
+    `troubles`: how often a provider has failed lately, for any run.
+    """
 
     at_ms: int = 0
     providers: tuple[str, ...] = ()
     simulated: tuple[str, ...] = ()
+    troubles: dict[str, int] = Field(default={})
 
 
 class Candidate(Value):
@@ -54,6 +58,7 @@ class Candidate(Value):
     model: str
     refused: str
     failures: int
+    in_trouble: bool = False
 
 
 class Called(Value):

@@ -6,6 +6,8 @@ from sidecar.core.documents import ModelRow
 from sidecar.core.events import ELSEWHERE, Candidate, Seen
 from sidecar.core.run import Run
 
+TROUBLES = 5  # in a row, no two of them 30 s apart: the circuit is open
+
 
 def named(run: Run) -> Iterable[str]:
     """The agent's models, or else those of the first rule that matches; aliases followed."""
@@ -28,13 +30,17 @@ def candidate(run: Run, ref: str, seen: Seen) -> Candidate:
     failed = [error for model, error in run.failures if model == row.ref and error != "lost"]
     dead = "failed_here" if any(error in ELSEWHERE for error in failed) else ""
     refused = dead if row.provider in seen.providers else "no_key"
-    return Candidate(model=row.ref, refused=refused, failures=len(failed))
+    in_trouble = seen.troubles.get(row.provider, 0) >= TROUBLES
+    return Candidate(model=row.ref, refused=refused, failures=len(failed), in_trouble=in_trouble)
 
 
 def route(run: Run, seen: Seen) -> list[Candidate]:
-    """Fewest failures in this step first, then the policy's order; the refused come last."""
+    """The policy's order, but for failures in this step, and those in trouble behind.
+
+    A provider in trouble is still asked when there is no other. The refused come last.
+    """
     listed = [candidate(run, ref, seen) for ref in dict.fromkeys(named(run))]
-    return sorted(listed, key=lambda one: (one.refused != "", one.failures))
+    return sorted(listed, key=lambda one: (one.refused != "", one.in_trouble, one.failures))
 
 
 def untried(candidates: Iterable[Candidate]) -> int:

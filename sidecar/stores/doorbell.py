@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 from sidecar.stores.db import Db
 
 QUEUE, GROUP, RUNS = "agentrt:calls", "workers", "agentrt:runs"
+TROUBLE, FORGET_S = "agentrt:trouble:", 30
 AWAY = (RedisError, OSError, TimeoutError)
 
 
@@ -56,6 +57,20 @@ class Doorbell:
         with suppress(*AWAY):
             for call in calls:
                 await self.redis.xadd(QUEUE, {"call": call}, maxlen=100_000, approximate=True)
+
+    async def troubles(self, providers: Iterable[str]) -> dict[str, int]:
+        """How often each has failed lately, in any process; none while Redis is away."""
+        with suppress(*AWAY):
+            counts = await self.redis.mget([TROUBLE + name for name in providers])
+            return {name: int(n) for name, n in zip(providers, counts, strict=True) if n}
+        return {}
+
+    async def trouble(self, provider: str, *, over: bool) -> None:
+        """One more, forgotten when no other follows; or, over, none at all."""
+        key, counts = TROUBLE + provider, self.redis.pipeline()
+        told = counts.delete(key) if over else counts.incr(key).expire(key, FORGET_S)
+        with suppress(*AWAY):
+            await told.execute()
 
     async def take(self, worker: str, count: int) -> list[tuple[bytes, str]]:
         """Offered calls with their message ids, within a quarter of a second; RedisError."""
