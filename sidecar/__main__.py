@@ -45,7 +45,7 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     watch = forever("watch", lambda: doorbell.watch(db), 1)
     await until_stopped(forever("beat", loop.beat, 1), watch, forever("hear", doorbell.hear, 1))
     await runner.cleanup()
-    await asyncio.wait([*loop.driven, idle()], timeout=DRAIN_S)
+    await asyncio.wait([*loop.busy(), idle()], timeout=DRAIN_S)
     for wire in wires.values():
         await wire.client.close()
 

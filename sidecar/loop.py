@@ -28,14 +28,18 @@ class Loop:
 
     def __init__(self, db: Db, doorbell: Doorbell, wires: Mapping[str, Wire], owner: str) -> None:
         self.db, self.doorbell, self.wires, self.owner = db, doorbell, wires, owner
-        self.driven: set[asyncio.Task[None]] = set()
+        self.driven: dict[asyncio.Task[None], Journal] = {}
 
     def begin(self, journal: Journal) -> asyncio.Task[None]:
         task = asyncio.create_task(self.own(journal), name=journal.run.id)
-        self.driven.add(task)
-        task.add_done_callback(self.driven.discard)
+        self.driven[task] = journal
+        task.add_done_callback(self.driven.pop)
         task.add_done_callback(lambda _: journal.rested.set())
         return task
+
+    def busy(self) -> list[asyncio.Task[None]]:
+        """What would be paid twice if this process went away now."""
+        return [task for task, one in self.driven.items() if isinstance(one.run.last, e.Called)]
 
     async def beat(self) -> None:
         """Once a second: alive, ring for what nobody rang for, take up what nobody drives."""

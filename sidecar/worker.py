@@ -19,6 +19,7 @@ from sidecar.tools.http import Call
 
 LEASE_S = 30
 SLOTS = 64
+ELSEWHERE_TRIES = 10  # until a worker has it that can run it
 ENDS = dict.fromkeys(range(200, 300), "done") | {404: "buried", 410: "buried"}
 Tools = Mapping[str, Callable[[Call], Awaitable[Any]]]
 Deliver = Callable[[str, str, bytes], Awaitable[int]]
@@ -98,7 +99,7 @@ class Worker:
 
     async def result(self, call: Call) -> Any:
         if call.contract.kind not in self.tools:
-            raise ToolFault("tool_unreachable", "this worker has no AGENTRT_TOOLS", again=True)
+            raise ToolFault("no_worker", "this worker has no AGENTRT_TOOLS", again=True)
         value = await self.tools[call.contract.kind](call)
         for flaw in flaws(call.contract.output_schema, value):
             detail = f"the answer breaks the contract at {flaw.path or '/'}: {flaw.rule}"
@@ -111,7 +112,8 @@ def judged(fault: ToolFault, contract: Contract | None, attempt: int) -> tuple[s
     message = str(fault)[:2_000]
     if contract and contract.side_effects == "once" and fault.in_doubt:
         return "unknown", Failure(code="unknown", message=message)
-    again = contract and fault.again and attempt <= contract.retries
+    tries = ELSEWHERE_TRIES if fault.code == "no_worker" else contract.retries if contract else 0
+    again = fault.again and attempt <= tries
     return "pending" if again else "done", Failure(code=fault.code, message=message)
 
 

@@ -62,6 +62,7 @@ def settings(simulator: Process, tool_port: int, dead_port: int) -> dict[str, st
     return {
         "AGENTRT_SECRET": "secret-of-the-tests",
         "AGENTRT_ALLOW_HOSTS": f"127.0.0.1:{tool_port},127.0.0.1:{dead_port}",
+        "AGENTRT_TOOLS": "tests.house.functions",
         "OPENAI_API_KEY": "simulated",
         "OPENAI_BASE_URL": f"{simulator.url}/v1",
     }

@@ -127,12 +127,14 @@ async def tell(
     told["bodies"] = [word.model_dump_json() for word in words.values()]
     told["callback_url"] = ask.body.callback_url
     try:
-        ((fresh, _),) = await ask.app.loop.db("tell", **told)
+        await ask.app.loop.db("tell", **told)
     except Fenced as error:
         detail, remedy = "something else was told before", "Look at the run: it has the first word."
         raise Problem(409, "conflict", detail, remedy=remedy) from error
     await ask.app.loop.doorbell.ring(told["run"])
-    return await shown(ask, told["run"], ask.body.wait_s, len(log.events) if fresh else 0)
+    heard = {call.call for call in log.run().calls("done", "failed")}
+    beyond = 0 if words.keys() <= heard else len(log.events)
+    return await shown(ask, told["run"], ask.body.wait_s, beyond)
 
 
 async def post_cancel(ask: Ask) -> tuple[int, RunView]:

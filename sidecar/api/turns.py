@@ -72,7 +72,7 @@ async def post_generate(ask: Ask) -> tuple[int, RunView]:
         remedy = "Send input, or messages that end with the user's."
         raise Problem(422, "validation", "nothing is asked", field="input", remedy=remedy)
     order = {name: getattr(body, name) for name in Order.model_fields}
-    agent = Agent.model_construct(instructions=body.instructions)
+    agent = Agent(instructions=body.instructions)
     turn = TurnRequest.model_construct(**order, agent=agent, message=said[-1].parts)
     return await begun(ask, turn, body.tools, said[:-1])
 

@@ -36,7 +36,7 @@ class Document(Value):
 class Agent(Document):
     """`tools` are names, or `name@version`; a bare name is pinned when a run starts."""
 
-    instructions: str = Field(min_length=1, max_length=200_000)
+    instructions: str = Field(max_length=200_000)
     persona: str = Field(default="", max_length=20_000)
     tools: tuple[ToolRef, ...] = Field(default=(), max_length=64)
     models: tuple[ModelRef, ...] = Field(default=(), max_length=16)

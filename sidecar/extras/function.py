@@ -67,7 +67,7 @@ def found(modules: str) -> dict[str, Function]:
         loaded = [import_module(name.strip()) for name in modules.split(",")]
     except (ImportError, ValidationError, TypeError, StopIteration) as error:
         remedy = "Each name is an importable module, each tool has a docstring and typed arguments."
-        raise Misconfigured(f"AGENTRT_TOOLS: {error}", remedy=remedy) from error
+        raise Misconfigured(f"AGENTRT_TOOLS={modules}: {error}", remedy=remedy) from error
     marked = [getattr(one, "agentrt", None) for module in loaded for one in vars(module).values()]
     return {one.contract.name: one for one in marked if isinstance(one, Function)}
 
@@ -84,7 +84,7 @@ async def run(functions: Mapping[str, Function], call: Call) -> Any:
     """The parsed result, not yet validated against the contract. ToolFault."""
     one = functions.get(call.contract.name)
     if one is None:
-        raise ToolFault("tool_unreachable", f"no {call.contract.name} in AGENTRT_TOOLS", again=True)
+        raise ToolFault("no_worker", f"no {call.contract.name} in AGENTRT_TOOLS", again=True)
     try:
         arguments: list[Any] = [one.takes.validate_python(call.arguments), call]
     except ValidationError as error:

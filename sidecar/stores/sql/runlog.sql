@@ -101,17 +101,17 @@ SELECT * FROM linked;
 
 -- name: tell
 -- Words to a run, and where to call back; said twice, a word counts once. Where another word has
--- the key nothing lands (0 rows divide by zero). True when any of them is new.
+-- the key nothing lands (0 rows divide by zero).
 WITH word AS (
   SELECT * FROM unnest(%(keys)s::text[], %(bodies)s::text[], %(results)s::bytea[])
     AS word (key, body, result)),
 said AS (
   INSERT INTO inbox (run, key, body, result) SELECT %(run)s, key, body, result FROM word
   ON CONFLICT (run, key) DO UPDATE SET folded = inbox.folded
-  RETURNING key, body, xmax = 0 AS is_new),
+  RETURNING key, body),
 called_back AS (
   UPDATE run SET callback_url = coalesce(%(callback_url)s, callback_url) WHERE run = %(run)s)
-SELECT bool_or(is_new), 1 / bool_and(said.body = word.body)::int FROM said JOIN word USING (key);
+SELECT 1 / bool_and(said.body = word.body)::int FROM said JOIN word USING (key);
 
 -- name: told
 -- What workers and the API have left for the run: events to be.
