@@ -71,7 +71,7 @@ class Loop:
             journal.write(*failed(run, lost, call=run.last.call, latency_ms=0))
         if journal.flushed:
             self.doorbell.wake([run.id])
-        while not journal.run.ended:
+        while not journal.run.ended_ms:
             if rung.is_set():
                 rung = self.doorbell.next_ring(run.id)
                 await self.hear(journal)

@@ -32,7 +32,7 @@ def lived(world: list[str]) -> Story:
     """A turn in which the model says one word after the other, then only what fits."""
     story = Story(setup("one", "two", "caller_crm", models=(LUNA, SOL), output_schema=TITLED))
     words = iter(world)
-    while not story.run.ended:
+    while not story.run.ended_ms:
         match decide(story.run), next(words, "fits"):
             case CallModel(), ("cancelled" | "expired") as kind:
                 story.write(e.Stopped(kind=kind))
@@ -83,7 +83,7 @@ def test_a_run_cut_after_any_event_ends_the_same(world: list[str]) -> None:
     assert folded(story, len(story.events)) == story.run
     for count, event in enumerate(story.events[1:], 1):
         run, said = folded(story, count), event.said()
-        if event.kind in e.DECISIONS:
+        if isinstance(said, e.Decided):
             assert decided(run, said) == said
         elif not isinstance(said, e.Stopped):
             assert isinstance(decide(run), Wait)

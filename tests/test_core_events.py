@@ -57,7 +57,7 @@ def test_a_field_that_came_later_changes_no_old_hash_and_no_verdict() -> None:
     absent = [old.pop(name) for name in ("seen", "error")]
     before = story.events[-2].hash
     event = dataclasses.replace(story.events[-1], body=canonical(old)).sealed(before)
-    assert absent == [None, None] and event.said() == story.run.ended
+    assert absent == [None, None] and event.said() == story.run.last
     log = Bundle((*story.events[:-1], event), story.parts, event.hash)
     assert verdict(log, ENCODERS).verdict == "identical"
 

@@ -16,8 +16,8 @@ for _ in range(70):
 
 # Schemas that are refused, with a word of the reason.
 REFUSED = [
-    ({"type": "objec"}, "$.type"),  # no such type
-    ({"properties": []}, "$.properties"),  # the wrong kind
+    ({"type": "objec"}, "/type"),  # no such type
+    ({"properties": []}, "/properties"),  # the wrong kind
     ({"$ref": "https://example.com/s"}, "example.com"),  # not local
     ({"$ref": "file:///etc/passwd"}, "passwd"),  # not even this machine's
     ({"$ref": "#/$defs/gone"}, "$defs"),  # nowhere

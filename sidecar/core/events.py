@@ -170,7 +170,6 @@ class Ended(Value):
 Input = Started | Replied | ModelFailed | ToolReturned | Stopped
 Decided = Called | ToolsAsked | Ended
 SAID = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
-DECISIONS = ("called", "tools_asked", "ended")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field
 
-from sidecar.core.events import DECISIONS, Called, Event, Seen
+from sidecar.core.events import Called, Decided, Event, Seen
 from sidecar.core.messages import Value, canonical
 from sidecar.core.parts import Parts, part, unchain
 from sidecar.core.run import PROMPTS, Run, fold
@@ -55,9 +55,8 @@ class Bundle:
     def run(self) -> Run:
         """Problem `log_damaged` where the log does not read."""
         try:
-            first, *later = self.events
-            began = fold(None, first, self.parts)
-            return reduce(lambda run, event: fold(run, event, self.parts), later, began)
+            began = fold(None, self.events[0], self.parts)
+            return reduce(lambda run, event: fold(run, event, self.parts), self.events[1:], began)
         except (LookupError, ValueError) as error:
             detail, remedy = f"{type(error).__name__}: {error}"[:300], "A replay says where."
             raise Problem(500, "log_damaged", detail, remedy=remedy) from error
@@ -83,35 +82,27 @@ def verdict(bundle: Bundle, encoders: Encoders) -> Verdict:
     return Verdict(verdict=word, events=len(bundle.events), first=first, encoders=versions)
 
 
-def difference(seq: int, path: str, what: Any, recorded: Any, derived: Any) -> Difference:
-    one, other = (canonical(side).decode()[:500] for side in (recorded, derived))
-    return Difference(seq=seq, path=path, what=what, recorded=one, derived=other)
-
-
 def damages(bundle: Bundle) -> Iterator[Difference]:
     """Breaks in the chain of hashes, and parts that are not what their name says."""
     before, sound = "", {""}
     for seq, event in enumerate(bundle.events, 1):
-        made = event.sealed(before).hash
-        if (event.seq, event.hash) != (seq, made):
-            yield difference(seq, "", "hash", event.hash, made)
+        yield from differences(seq, "hash", event.seq, seq)
+        yield from differences(seq, "hash", event.hash, event.sealed(before).hash)
         for key, name in event.parts().items():
             while name not in sound:
                 held = bundle.parts.get(name)
                 found = part(held.body, held.previous).name if held else None
-                if found != name:
-                    yield difference(seq, f"/parts/{key}", "part", name, found)
+                yield from differences(seq, "part", name, found, f"/parts/{key}")
                 sound.add(name)
                 name = held.previous if held else ""
         before = event.hash
-    if bundle.hash != before:
-        yield difference(len(bundle.events) + 1, "", "hash", bundle.hash, before)
+    yield from differences(len(bundle.events) + 1, "hash", bundle.hash, before)
 
 
 def divergences(bundle: Bundle, encoders: Encoders) -> Iterator[Difference]:
     run: Run | None = None
     for event in bundle.events:
-        if run and event.kind in DECISIONS:
+        if run and isinstance(event.said(), Decided):
             yield from compared(run, event, bundle.parts, encoders)
         run = fold(run, event, bundle.parts)
 
@@ -122,25 +113,24 @@ def compared(run: Run, event: Event, parts: Parts, encoders: Encoders) -> Iterat
         seen = getattr(recorded, "seen", None) or Seen()
         derived, _, payload = called(run, seen, encoders)
     if isinstance(derived, Wait):
-        yield difference(event.seq, "", "decision", event.kind, f"wait for {derived.on}")
+        yield from differences(event.seq, "decision", event.kind, f"wait for {derived.on}")
         return
     if payload and isinstance(recorded, Called):
         frame, items = parts[recorded.parts["frame"]].body, unchain(parts, recorded.parts["items"])
         sent = orjson.loads(Payload(frame, items).body())
-        for path, one, other in differences(sent, orjson.loads(payload)):
-            yield difference(event.seq, path, "payload", one, other)
+        yield from differences(event.seq, "payload", sent, orjson.loads(payload))
     bodies = recorded.model_dump(mode="json"), derived.model_dump(mode="json")
-    for path, one, other in differences(*bodies):
-        yield difference(event.seq, path, "decision", one, other)
+    yield from differences(event.seq, "decision", *bodies)
 
 
-def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """JSON pointers at which two JSON values differ, with both sides; None for an absent one."""
+def differences(seq: int, what: Any, a: Any, b: Any, path: str = "") -> Iterator[Difference]:
+    """One for each JSON pointer at which two JSON values differ; what is absent counts as None."""
     if isinstance(a, dict) and isinstance(b, dict):
         for key in sorted({*a, *b}):
-            yield from differences(a.get(key), b.get(key), f"{path}/{key}")
+            yield from differences(seq, what, a.get(key), b.get(key), f"{path}/{key}")
     elif isinstance(a, list) and isinstance(b, list):
         for number, (one, other) in enumerate(zip_longest(a, b)):
-            yield from differences(one, other, f"{path}/{number}")
+            yield from differences(seq, what, one, other, f"{path}/{number}")
     elif canonical(a) != canonical(b):
-        yield path, a, b
+        recorded, derived = (canonical(side).decode()[:500] for side in (a, b))
+        yield Difference(seq=seq, path=path, what=what, recorded=recorded, derived=derived)

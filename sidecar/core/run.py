@@ -12,7 +12,7 @@ from sidecar.core.view import HIDDEN, REMEDIES, RunError, RunView, ShownCall, Sh
 
 PROMPTS = "prompts/1"  # the version of every text of ours that a model reads
 REPAIRS = 2
-EXPIRES_DAYS = 7  # of waiting
+EXPIRES_MS = 7 * 86_400_000  # of waiting
 SHOWN_BYTES = 65_536  # of a tool's result, to the model; the log keeps it whole
 TAKEN = {
     "agent",
@@ -51,12 +51,7 @@ class Run(RunView):
     @property
     def deadline_ms(self) -> int:
         """The time limit counts while the run runs; whoever it waits for has longer."""
-        running_ms = self.started.deadline_ms + self.waited_ms
-        return self.waiting.until_ms if self.waiting else running_ms
-
-    @property
-    def ended(self) -> e.Ended | None:
-        return self.last if isinstance(self.last, e.Ended) else None
+        return self.waiting.until_ms if self.waiting else self.started.deadline_ms + self.waited_ms
 
     def calls(self, *statuses: str) -> tuple[ShownCall, ...]:
         return tuple(call for call in self.tool_calls if call.status in statuses)
@@ -79,10 +74,8 @@ def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
     run = run.after(**news)
     match said:
         case e.Called():
-            simulated = said.provider in said.seen.simulated
-            return run.after(
-                models=(*run.models, f"{said.provider}/{said.model}"), simulated=simulated
-            )
+            models = (*run.models, f"{said.provider}/{said.model}")
+            return run.after(models=models, simulated=said.provider in said.seen.simulated)
         case e.Replied():
             return heard(run, said)
         case e.ModelFailed():
@@ -148,22 +141,21 @@ def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
     told = {"status": word if said.error else "done", "result": result, "error": said.error}
     calls = [c.model_copy(update=told) if c.call == said.call else c for c in run.tool_calls]
     run = resting(run, tuple(calls))
-    still_open = run.calls("pending", "unknown")
-    batch = run.last.calls if isinstance(run.last, e.ToolsAsked) and not still_open else ()
-    shown = [message(call) for call in calls if call.asked in batch]
-    return run.after(messages=(*run.messages, *shown))
+    if not isinstance(run.last, e.ToolsAsked) or run.calls("pending", "unknown"):
+        return run
+    batch = calls[-len(run.last.calls) :]
+    return run.after(messages=(*run.messages, *map(message, batch)))
 
 
 def resting(run: Run, calls: tuple[ShownCall, ...]) -> Run:
     """Where no worker has a call, the run waits: for results first, then for a person's word."""
-    asked = [call for call in calls if call.status == "pending"]
-    doubts = [call for call in calls if call.status == "unknown"]
-    if any(call.asked.kind != "caller" for call in asked) or not (asked or doubts):
-        return run.after(tool_calls=calls, waiting=None, status="running")
-    reason, names = "tools" if asked else "decision", [call.call for call in asked or doubts]
-    until_ms = run.at_ms + EXPIRES_DAYS * 86_400_000
-    waiting = Waiting(reason=reason, calls=tuple(names), until_ms=until_ms)
-    return run.after(tool_calls=calls, waiting=waiting, status="waiting")
+    run = run.after(tool_calls=calls, waiting=None, status="running")
+    asked, doubts = run.calls("pending"), run.calls("unknown")
+    if any(call.asked.kind != "caller" for call in asked) or not asked + doubts:
+        return run
+    told: Any = {"reason": "tools" if asked else "decision", "until_ms": run.at_ms + EXPIRES_MS}
+    waiting = Waiting(**told, calls=tuple(call.call for call in asked or doubts))
+    return run.after(waiting=waiting, status="waiting")
 
 
 def message(call: ShownCall) -> Message:
@@ -186,11 +178,9 @@ def repair_text(flaws: tuple[e.Flaw, ...]) -> str:
 
 
 def over(run: Run, said: e.Ended) -> Run:
-    error, output, is_json = said.error, said.output, run.setup.agent.output_schema is not None
-    remedy = REMEDIES.get(error.code, "") if error else ""
-    return run.after(
-        waiting=None,
-        error=RunError(**dict(error), remedy=remedy, seq=run.seq) if error else None,
-        output=orjson.loads(output) if output and is_json else output,
-        ended_ms=run.at_ms,
-    )
+    error, output = said.error, said.output
+    if error:
+        error = RunError(**dict(error), remedy=REMEDIES.get(error.code, ""), seq=run.seq)
+    if output and run.setup.agent.output_schema is not None:
+        output = orjson.loads(output)
+    return run.after(waiting=None, error=error, output=output, ended_ms=run.at_ms)

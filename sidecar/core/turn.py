@@ -18,9 +18,8 @@ from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
 from sidecar.core.parts import Part, chain, part
 from sidecar.core.route import route, row_of, untried
-from sidecar.core.run import EXPIRES_DAYS, PROMPTS, REPAIRS, Run
+from sidecar.core.run import EXPIRES_MS, PROMPTS, REPAIRS, Run
 
-Intent = e.Called | e.Ended
 ATTEMPTS = 3  # of one model call, over all candidates
 OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
 
@@ -62,7 +61,9 @@ def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
         case e.Stopped(kind="cancelled"):
             return ended(run, "cancelled")
         case e.Stopped() if run.waiting:
-            return failed(run, "deadline", f"nobody answered within {EXPIRES_DAYS} days")
+            return failed(
+                run, "deadline", f"nobody answered within {EXPIRES_MS // 86_400_000} days"
+            )
         case e.Stopped():
             return failed(run, "deadline", "the turn was not done within its timeout_s")
         case e.Called():
@@ -151,7 +152,9 @@ def binding_digest(contract: Contract) -> str:
     return hashlib.sha256(canonical(binding)).hexdigest()
 
 
-def called(run: Run, seen: e.Seen, encoders: Encoders) -> tuple[Intent, list[Part], bytes]:
+def called(
+    run: Run, seen: e.Seen, encoders: Encoders
+) -> tuple[e.Called | e.Ended, list[Part], bytes]:
     """The event to write before CallModel is done, its parts, and the exact bytes to send."""
     candidates = route(run, seen)
     row = row_of(run.setup.models, candidates[0].model) if candidates else None

@@ -52,7 +52,7 @@ class Journal:
         run, who = self.run, {"customer": self.run.started.customer}
         if not self.events:
             return
-        end = run.ended.parts.get("conversation", "") if run.ended else ""
+        end = run.last.parts.get("conversation", "") if isinstance(run.last, Ended) else ""
         fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
         fit |= {"head": run.seq, "hash": run.hash, "status": run.status, "end": end}
         parts = [("part", one) for one in self.parts.values()]
