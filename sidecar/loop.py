@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 from sidecar.core import events as e
-from sidecar.core.parts import Part, part
 from sidecar.core.route import row_of, untried
 from sidecar.core.run import Run
 from sidecar.core.schema import answer
@@ -103,8 +102,8 @@ class Loop:
         awaited = {call.call for call in run.calls("pending")} | {"cancel"}
         for key, said, result in await self.db("told", run=run.id):
             if key in awaited:
-                kept = [part(unpacked(result))] if result else []
-                journal.write(e.SAID.validate_json(said), kept)
+                kept = [e.part(unpacked(result))] if result else []
+                journal.write(e.READ.validate_json(said), kept)
                 journal.beside.append(("heard", {"run": run.id, "key": key}))
 
     async def call_model(self, journal: Journal) -> None:
@@ -147,20 +146,20 @@ async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
         await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
 
 
-def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[Part]]:
+def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[e.Part]]:
     """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
     row = row_of(run.setup.models, run.models[-1])
     assert row
-    reply, kept = decode(row.provider, raw), part(raw)
+    reply, kept = decode(row.provider, raw), e.part(raw)
     if reply.outcome == "ok":
         told["answer"], told["flaws"] = answer(reply.text, run.setup.agent.output_schema)
     cost = row.cost_micros(reply.usage) if reply.usage else run.reserved_micros
     return e.Replied(reply=reply, cost_micros=cost, parts={"raw": kept.name}, **told), [kept]
 
 
-def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[e.ModelFailed, list[Part]]:
+def failed(run: Run, fault: ModelFault, **told: Any) -> tuple[e.ModelFailed, list[e.Part]]:
     """What could have been billed is taken as billed."""
-    kept, worst = part(fault.raw), run.reserved_micros
+    kept, worst = e.part(fault.raw), run.reserved_micros
     told |= {"error": fault.kind, "detail": str(fault)[:2_000], "retry_after_ms": fault.after_ms}
     told |= {"cost_micros": worst if fault.kind in e.UNSETTLED else 0, "parts": {"raw": kept.name}}
     return e.ModelFailed(**told), [kept]

@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 
 from sidecar.core.documents import Contract, Setup
-from sidecar.core.events import Failure, ToolReturned
-from sidecar.core.parts import part
+from sidecar.core.events import Failure, ToolReturned, part
 from sidecar.core.schema import flaws
 from sidecar.errors import ToolFault
 from sidecar.stores.db import Db, packed, unpacked

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from sidecar.core import events as e
+from sidecar.core.events import chain, part, unchain
 from sidecar.core.messages import canonical
-from sidecar.core.parts import chain, part, unchain
 from sidecar.core.replay import Bundle, verdict
 from sidecar.loop import ENCODERS
 from tests.house.runs import RUN, Story, response, setup, text_item

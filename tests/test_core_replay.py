@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from sidecar.core.documents import ModelRow
-from sidecar.core.events import Event
+from sidecar.core.events import Event, Part, part
 from sidecar.core.messages import canonical
-from sidecar.core.parts import Part, part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.turn import Encoder, Payload

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from sidecar.core import events as e
-from sidecar.core.parts import unchain
+from sidecar.core.events import unchain
 from sidecar.core.turn import CallModel, Payload, Wait, decide
 from sidecar.core.view import REMEDIES
 from tests.house.runs import (

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from sidecar.api.door import Ask
 from sidecar.core.documents import Url
-from sidecar.core.events import Failure, Stopped, ToolReturned
+from sidecar.core.events import Failure, Stopped, ToolReturned, part
 from sidecar.core.messages import Value
-from sidecar.core.parts import part
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.schema import flaws
@@ -139,7 +138,7 @@ async def tell(
 
 async def post_cancel(ask: Ask) -> tuple[int, RunView]:
     log = await log_of(ask)
-    if log.run().ended:
+    if log.run().ended_ms:
         return await shown(ask, log.events[0].run, 0)
     return await tell(ask, log, {"cancel": Stopped(kind="cancelled", by="operator")}, [None])
 
@@ -166,7 +165,7 @@ def fitting(run: Run, one: CallResult) -> None:
         remedy = "The run's waiting.calls names those that wait for you."
         detail = f"the caller was not asked for {one.call}"
         raise Problem(422, "validation", detail, field="results", remedy=remedy)
-    if run.ended and call.status == "pending":
+    if run.ended_ms and call.status == "pending":
         raise Problem(409, "conflict", "the run has ended", field="results")
     for flaw in flaws(contract.output_schema, one.result) if not one.error else ():
         detail = f"{one.call} at {flaw.path or '/'}: {flaw.rule} {flaw.expected}"

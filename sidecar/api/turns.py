@@ -21,9 +21,8 @@ from sidecar.core.documents import (
     ToolRef,
     Url,
 )
-from sidecar.core.events import Started
+from sidecar.core.events import Started, chain, part
 from sidecar.core.messages import Content, Message, Value, canonical
-from sidecar.core.parts import chain, part
 from sidecar.core.view import RunView
 from sidecar.errors import Problem, StoreDown, Taken
 from sidecar.stores import documents

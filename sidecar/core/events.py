@@ -1,10 +1,15 @@
-"""The run log: what an event says, and the hash that chains it to the one before.
+"""The run log: what an event says, the hash that chains it to the one before, and its parts.
 
 Inputs come from the world; decisions come from `core.turn.decide`. The body's canonical bytes
 are made once, when the event is written: hash and store use those bytes, never a second dump.
+
+A part is content-addressed bytes, named by the sha256 of its predecessor's name and its own
+bytes. A conversation and a payload are the name of their last link: each message is stored once
+however often it is sent, and one name proves every byte before it.
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -169,7 +174,8 @@ class Ended(Value):
 
 Input = Started | Replied | ModelFailed | ToolReturned | Stopped
 Decided = Called | ToolsAsked | Ended
-SAID = TypeAdapter[Input | Decided](Annotated[Input | Decided, Field(discriminator="kind")])
+Said = Input | Decided
+READ = TypeAdapter[Said](Annotated[Said, Field(discriminator="kind")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +187,9 @@ class Event:
     body: bytes
     hash: str
 
-    def said(self) -> Input | Decided:
+    def said(self) -> Said:
         """ValidationError if the bytes are not what an event of this kind says."""
-        return SAID.validate_python({"kind": self.kind, **orjson.loads(self.body)})
+        return READ.validate_python({"kind": self.kind, **orjson.loads(self.body)})
 
     def parts(self) -> dict[str, str]:
         """The names of its parts; none for bytes that are no JSON."""
@@ -199,6 +205,38 @@ class Event:
         return replace(self, hash=hashlib.sha256(previous + canonical(row)).hexdigest())
 
 
-def written(before: str, run: str, seq: int, at_ms: int, said: Input | Decided) -> Event:
+def written(before: str, run: str, seq: int, at_ms: int, said: Said) -> Event:
     body = canonical(said.model_dump(mode="json", exclude={"kind"}))
     return Event(run, seq, at_ms, said.kind, body, "").sealed(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`name` and `previous` are lower-case hex; `previous` is empty for a first part."""
+
+    name: str
+    previous: str
+    body: bytes
+
+
+Parts = Mapping[str, Part]
+
+
+def part(body: bytes, previous: str = "") -> Part:
+    return Part(hashlib.sha256(bytes.fromhex(previous) + body).hexdigest(), previous, body)
+
+
+def chain(bodies: Iterable[bytes], previous: str = "") -> list[Part]:
+    links: list[Part] = []
+    for body in bodies:
+        links.append(part(body, links[-1].name if links else previous))
+    return links
+
+
+def unchain(parts: Parts, last: str) -> list[bytes]:
+    """The bodies from first to last. KeyError names the missing link."""
+    bodies: list[bytes] = []
+    while last:
+        bodies.append(parts[last].body)
+        last = parts[last].previous
+    return bodies[::-1]

@@ -1,5 +1,6 @@
 """What is said between caller, model and tools, in one shape for every provider."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -14,6 +15,10 @@ class Value(BaseModel):
     def json_bytes(self) -> bytes:
         """In the writer's key order: models answer in the order of a schema's properties."""
         return orjson.dumps(self.model_dump(mode="json"))
+
+
+def rfc3339(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
 def canonical(value: Any) -> bytes:

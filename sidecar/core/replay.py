@@ -18,12 +18,10 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field
 
-from sidecar.core.events import Called, Decided, Event, Seen
-from sidecar.core.messages import Value, canonical
-from sidecar.core.parts import Parts, part, unchain
+from sidecar.core.events import Called, Decided, Event, Parts, Seen, part, unchain
+from sidecar.core.messages import Value, canonical, rfc3339
 from sidecar.core.run import PROMPTS, Run, fold
 from sidecar.core.turn import CallModel, Encoders, Payload, Wait, called, decide
-from sidecar.core.view import rfc3339
 from sidecar.errors import Problem
 
 

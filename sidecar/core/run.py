@@ -7,7 +7,6 @@ import orjson
 from sidecar.core import events as e
 from sidecar.core.documents import Setup
 from sidecar.core.messages import Message, Text, Usage
-from sidecar.core.parts import Parts, unchain
 from sidecar.core.view import HIDDEN, REMEDIES, RunError, RunView, ShownCall, ShownMessage, Waiting
 
 PROMPTS = "prompts/1"  # the version of every text of ours that a model reads
@@ -37,7 +36,7 @@ class Run(RunView):
     setup: Annotated[Setup, HIDDEN]
     messages: Annotated[tuple[Message, ...], HIDDEN]
     inherited: Annotated[int, HIDDEN]
-    last: Annotated[e.Input | e.Decided, HIDDEN]
+    last: Annotated[e.Said, HIDDEN]
     seq: Annotated[int, HIDDEN] = 0
     hash: Annotated[str, HIDDEN] = ""
     at_ms: Annotated[int, HIDDEN] = 0
@@ -60,7 +59,7 @@ class Run(RunView):
         return self.model_copy(update=news)
 
 
-def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
+def fold(run: Run | None, event: e.Event, parts: e.Parts) -> Run:
     """KeyError names a part that is missing; ValidationError, an event that is none."""
     said = event.said()
     run = run or begun(event, said, parts)
@@ -90,10 +89,10 @@ def fold(run: Run | None, event: e.Event, parts: Parts) -> Run:
             return run
 
 
-def begun(event: e.Event, said: e.Input | e.Decided, parts: Parts) -> Run:
+def begun(event: e.Event, said: e.Said, parts: e.Parts) -> Run:
     assert isinstance(said, e.Started)
     setup = Setup.model_validate_json(parts[said.parts["setup"]].body)
-    past = unchain(parts, said.parts["history"])
+    past = e.unchain(parts, said.parts["history"])
     messages = (*map(Message.model_validate_json, past), Message(role="user", parts=said.message))
     told: Any = said.model_dump(include=TAKEN) | {"id": event.run, "started_ms": event.at_ms}
     told |= {"started": said, "setup": setup, "messages": messages, "last": said}
@@ -134,7 +133,7 @@ def parsed(text: str) -> Any:
         return text
 
 
-def returned(run: Run, said: e.ToolReturned, parts: Parts) -> Run:
+def returned(run: Run, said: e.ToolReturned, parts: e.Parts) -> Run:
     """The model sees the results of one reply together, in the order in which it asked."""
     result = orjson.loads(parts[said.parts["result"]].body) if said.parts else None
     word = "unknown" if said.error and said.error.code == "unknown" else "failed"

@@ -56,8 +56,7 @@ def check_schema(schema: dict[str, Any], field: str) -> None:
     except (ValueError, LookupError, TypeError, jsonschema_rs.ReferencingError) as error:
         remedy = "Send a JSON Schema (2020-12) with local references only."
         where = "".join(f"/{key}" for key in getattr(error, "instance_path", ()))
-        why = str(error).partition("\n")[0][:300]
-        detail = f"{field}{where} is not a usable JSON Schema: {why}"
+        detail = f"{field}{where} is not a usable JSON Schema: {error}".partition("\n")[0][:500]
         raise Problem(422, "validation", detail, field=field, remedy=remedy) from error
 
 

@@ -16,7 +16,6 @@ from typing import Any, Literal
 from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import ToolCall, canonical
-from sidecar.core.parts import Part, chain, part
 from sidecar.core.route import route, row_of, untried
 from sidecar.core.run import EXPIRES_MS, PROMPTS, REPAIRS, Run
 
@@ -123,10 +122,10 @@ def ended(run: Run, status: Literal["completed", "failed", "cancelled"], **told:
     return e.Ended(status=status, cost_micros=run.cost_micros, usage=run.usage, **told)
 
 
-def conversation(run: Run) -> list[Part]:
+def conversation(run: Run) -> list[e.Part]:
     """What this turn adds to the chain of messages that the next turn starts from."""
     own = run.messages[run.inherited :]
-    return chain([message.json_bytes() for message in own], run.started.parts["history"])
+    return e.chain([message.json_bytes() for message in own], run.started.parts["history"])
 
 
 def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
@@ -154,7 +153,7 @@ def binding_digest(contract: Contract) -> str:
 
 def called(
     run: Run, seen: e.Seen, encoders: Encoders
-) -> tuple[e.Called | e.Ended, list[Part], bytes]:
+) -> tuple[e.Called | e.Ended, list[e.Part], bytes]:
     """The event to write before CallModel is done, its parts, and the exact bytes to send."""
     candidates = route(run, seen)
     row = row_of(run.setup.models, candidates[0].model) if candidates else None
@@ -163,7 +162,7 @@ def called(
         return failed(run, "providers_exhausted", f"no model can be called ({why})", seen), [], b""
     cap = min(row.output_tokens, OUTPUT_TOKENS << 2 * run.truncated)
     payload = encoders[row.provider].encode(run, row, cap)
-    body, frame, items = payload.body(), part(payload.frame), chain(payload.items)
+    body, frame, items = payload.body(), e.part(payload.frame), e.chain(payload.items)
     said = e.Called(
         call=f"{run.seq + 1}.0",
         provider=row.provider,

@@ -1,12 +1,11 @@
 """A run as its users see it: this is the API's JSON."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer
 
 from sidecar.core.events import AskedCall, Candidate, Failure
-from sidecar.core.messages import Text, Usage, Value
+from sidecar.core.messages import Text, Usage, Value, rfc3339
 
 REMEDIES = {
     "output_invalid": "Read the three answers in the run's events; simplify the output schema.",
@@ -22,10 +21,6 @@ REMEDIES = {
 
 def usd(micros: int) -> str:
     return f"{micros // 1_000_000}.{micros % 1_000_000:06}"
-
-
-def rfc3339(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
 HIDDEN = Field(exclude=True)

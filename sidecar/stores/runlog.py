@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sidecar.core.events import Decided, Ended, Event, Input, ToolsAsked, written
-from sidecar.core.parts import Part
+from sidecar.core.events import Ended, Event, Part, Said, ToolsAsked, written
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.errors import Problem
@@ -35,7 +34,7 @@ class Journal:
         self.beside: list[tuple[str, dict[str, Any]]] = []
         self.rested = asyncio.Event()
 
-    def write(self, said: Input | Decided, parts: Iterable[Part] = (), run: str = "") -> None:
+    def write(self, said: Said, parts: Iterable[Part] = (), run: str = "") -> None:
         """`run` names a run that starts with this event."""
         name, seq, before = (run, 1, "") if run else (self.run.id, self.run.seq + 1, self.run.hash)
         self.events.append(written(before, name, seq, now_ms(), said))

@@ -7,7 +7,7 @@ import orjson
 
 from sidecar.core import events as e
 from sidecar.core.documents import Agent, Contract, HttpConfig, Limits, Setup
-from sidecar.core.parts import Part, part
+from sidecar.core.events import Part, part
 from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, conversation, decide
