@@ -1,4 +1,7 @@
-"""A local server with OpenAI's Responses wire format; every answer is made from the request."""
+"""A local server that speaks OpenAI's Responses API and Anthropic's Messages API.
+
+Every answer is made from the request, and what the real one refuses is refused.
+"""
 
 from tests.simulator.server import make_app
 

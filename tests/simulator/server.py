@@ -1,15 +1,19 @@
-"""The HTTP side: keys, headers, the journal and the queue of faults."""
+"""The HTTP side of both APIs: keys, headers, the journal and the queue of faults."""
 
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tests.simulator import sealed
-from tests.simulator.checks import check
-from tests.simulator.faults import CLOSING, KINDS, answered
+from tests.simulator import built, checks, sealed
+from tests.simulator.claude import built as claude_built
+from tests.simulator.claude import checks as claude_checks
+from tests.simulator.claude import rejected as claude_rejected
+from tests.simulator.faults import BODIES, CLOSING, WIRE, Built, answered
 from tests.simulator.models import MODELS
 from tests.simulator.rejected import Rejected
 
@@ -30,11 +34,38 @@ LIMITS = {
 }
 
 
+# platform.claude.com/docs/en/api/rate-limits, read on 2026-11-23
+CLAUDE_LIMITS = {
+    "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
+    "anthropic-ratelimit-requests-limit": "4000",
+    "anthropic-ratelimit-requests-remaining": "3999",
+    "anthropic-ratelimit-requests-reset": "2026-11-23T12:00:00Z",
+    "anthropic-ratelimit-tokens-limit": "2000000",
+    "anthropic-ratelimit-tokens-remaining": "1999000",
+    "anthropic-ratelimit-tokens-reset": "2026-11-23T12:00:00Z",
+}
+VERSIONS = ("2023-06-01", "2026-10-21")  # anthropic 2.12, _constants.py
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One provider: what it refuses, how it answers, and in which form it says no."""
+
+    provider: str
+    authorized: Callable[[web.Request], None]
+    check: Callable[[dict], None]
+    built: Mapping[str, Built]
+    refusal: Callable[[Rejected], dict]
+    headers: Mapping[str, str]
+    request_id: str
+
+
 def make_app() -> web.Application:
     app = web.Application(middlewares=[errors], client_max_size=MAX_BODY_BYTES)
     app[FAULTS], app[JOURNAL], app[CLOSING] = deque(), [], asyncio.Event()
     app.on_shutdown.append(let_go)
-    app.router.add_post("/v1/responses", respond)
+    for path in APIS:
+        app.router.add_post(path, respond)
     app.router.add_get("/v1/models", models)
     app.router.add_post("/_sim/faults", add_faults)
     app.router.add_get("/_sim/requests", journal)
@@ -48,28 +79,39 @@ async def let_go(app: web.Application) -> None:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    api = APIS.get(request.path, OPENAI)
     try:
         return await handler(request)
     except Rejected as error:
-        headers = {**LIMITS, **error.headers}
-        return web.json_response(error.body(), status=error.status, headers=headers)
+        headers = {**api.headers, **error.headers}
+        return web.json_response(api.refusal(error), status=error.status, headers=headers)
     except web.HTTPNotFound:
         message = f"Invalid URL ({request.method} {request.path})"
         return web.json_response(Rejected(message).body(), status=404)
 
 
 async def respond(http: web.Request) -> web.StreamResponse:
-    authorized(http)
+    api = APIS[http.path]
+    api.authorized(http)
     text = await http.text()
     body = parsed(http, text)
-    http.app[JOURNAL].append({"headers": plain_headers(http), "body": body, "raw": text})
-    fault = http.app[FAULTS].popleft() if http.app[FAULTS] else None
-    check(body)
-    response = await answered(http, body, fault)
+    kept = {"provider": api.provider, "headers": plain_headers(http), "body": body, "raw": text}
+    http.app[JOURNAL].append(kept)
+    fault = next_fault(http.app[FAULTS], api.provider)
+    api.check(body)
+    response = await answered(http, body, fault, api.built)
     if not response.prepared:
-        response.headers.update(LIMITS)
-        response.headers["x-request-id"] = sealed.name("req", body)[:36]
+        response.headers.update(api.headers)
+        response.headers[api.request_id] = sealed.name("req", body)[:36]
     return response
+
+
+def next_fault(faults: deque, provider: str) -> dict | None:
+    """The first that is for this provider, or for any."""
+    found = next((one for one in faults if one.get("provider", provider) == provider), None)
+    if found is not None:
+        faults.remove(found)
+    return found
 
 
 def authorized(http: web.Request) -> None:
@@ -78,6 +120,17 @@ def authorized(http: web.Request) -> None:
         raise Rejected("You didn't provide an API key.", status=401)
     if key == INVALID_KEY:
         raise Rejected("Incorrect API key provided.", status=401, code="invalid_api_key")
+
+
+def authorized_by_claude(http: web.Request) -> None:
+    scheme, _, token = http.headers.get("authorization", "").partition(" ")
+    key = http.headers.get("x-api-key") or (token if scheme == "Bearer" else "")
+    if not key:
+        raise Rejected("x-api-key header is required", status=401)
+    if key == INVALID_KEY:
+        raise Rejected("invalid x-api-key", status=401)
+    if http.headers.get("anthropic-version") not in VERSIONS:
+        raise Rejected("anthropic-version: header is required")
 
 
 def parsed(http: web.Request, text: str) -> dict:
@@ -95,7 +148,8 @@ def parsed(http: web.Request, text: str) -> dict:
 
 def plain_headers(http: web.Request) -> dict[str, str]:
     named = {name.lower(): value for name, value in http.headers.items()}
-    return {name: value for name, value in named.items() if name != "authorization"}
+    secret = ("authorization", "x-api-key")
+    return {name: value for name, value in named.items() if name not in secret}
 
 
 async def models(http: web.Request) -> web.Response:
@@ -106,8 +160,9 @@ async def models(http: web.Request) -> web.Response:
 
 async def add_faults(http: web.Request) -> web.Response:
     faults = await http.json()
-    if unknown := sorted({fault["kind"] for fault in faults} - set(KINDS)):
-        raise Rejected(f"Unknown faults {unknown}; there are {', '.join(KINDS)}.")
+    kinds = {*built.BUILT, *BODIES, *WIRE}
+    if unknown := sorted({fault["kind"] for fault in faults} - kinds):
+        raise Rejected(f"Unknown faults {unknown}; there are {', '.join(sorted(kinds))}.")
     http.app[FAULTS].extend(faults)
     return web.json_response({"faults": list(http.app[FAULTS])})
 
@@ -121,3 +176,16 @@ async def reset(http: web.Request) -> web.Response:
     http.app[FAULTS].clear()
     http.app[JOURNAL].clear()
     return web.Response(status=204)
+
+
+OPENAI = Api("openai", authorized, checks.check, built.BUILT, Rejected.body, LIMITS, "x-request-id")
+CLAUDE = Api(
+    "anthropic",
+    authorized_by_claude,
+    claude_checks.check,
+    claude_built.BUILT,
+    claude_rejected.body,
+    CLAUDE_LIMITS,
+    "request-id",
+)
+APIS = {"/v1/responses": OPENAI, "/v1/messages": CLAUDE}

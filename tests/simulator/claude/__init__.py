@@ -1,0 +1,1 @@
+"""Anthropic's Messages API, as strict as the real one."""
