@@ -65,6 +65,8 @@ def settings(simulator: Process, tool_port: int, dead_port: int) -> dict[str, st
         "AGENTRT_TOOLS": "tests.house.functions",
         "OPENAI_API_KEY": "simulated",
         "OPENAI_BASE_URL": f"{simulator.url}/v1",
+        "ANTHROPIC_API_KEY": "simulated",
+        "ANTHROPIC_BASE_URL": simulator.url,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a provider can do wrong: one code each, every attempt in the log."""
+"""What a provider can do wrong, whichever it is: one code each, every attempt in the log."""
 
 import time
 from typing import Any
@@ -16,6 +16,9 @@ SCHEMA = {
     "required": ["subject"],
     "additionalProperties": False,
 }
+MODELS = ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]
+CAPS = {"openai": "max_output_tokens", "anthropic": "max_tokens"}
+SAID = {"openai": "input", "anthropic": "messages"}
 Fault = dict[str, Any] | str
 
 
@@ -38,20 +41,25 @@ FAULTS: list[tuple[list[Fault], str | None, list[str], int, int]] = [
     ([SLOW_DOWN], None, ["rate_limited"], 2, 0),  # once, then ok
     ([status(500)], None, ["server"], 2, 0),
     ([status(503)], None, ["overloaded"], 2, 0),
+    ([status(529)], None, ["overloaded"], 2, 0),
     (["html"], None, ["garbled"], 2, 0),  # a proxy's page, with status 200
     (["broken_json"], None, ["garbled"], 2, 0),
     (["empty_object"], None, ["garbled"], 2, 0),
     (["cut_body"], None, ["transport"], 2, 0),
     (["close"], None, ["transport"], 2, 0),  # not one byte
     (["failed"], None, ["server"], 2, 0),  # a response that says that it failed
+    (["odd_stop"], None, ["garbled"], 2, 0),  # it ended for a reason that nobody knows
+    (["odd_block"], None, [], 1, 0),  # beside the answer is something that nobody knows
     ([status(500)] * 3, "providers_exhausted", ["server"] * 3, 3, 0),  # never better
     (["html", "close", status(500)], "providers_exhausted", MIXED, 3, 0),  # each time another
     ([status(401)], "providers_exhausted", ["auth"], 1, 0),  # no use in asking again
     ([status(403)], "providers_exhausted", ["auth"], 1, 0),
     ([status(404, code="model_not_found")], "providers_exhausted", ["unknown_model"], 1, 0),
     ([BROKE], "providers_exhausted", ["quota"], 1, 0),  # no money; waiting does not help
+    ([status(402)], "providers_exhausted", ["quota"], 1, 0),
     ([status(400)], "provider_rejected", ["rejected"], 1, 0),  # the request itself
     ([status(422)], "provider_rejected", ["rejected"], 1, 0),
+    ([status(400, code="invalid_prompt")], "refused", ["policy"], 1, 0),  # it is forbidden
     ([LONG], "context_exceeded", ["context"], 1, 0),
     (["refusal"], "refused", [], 1, 0),
     (["filtered"], "refused", [], 1, 0),
@@ -71,19 +79,21 @@ FAULTS: list[tuple[list[Fault], str | None, list[str], int, int]] = [
 ]
 
 
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "faults, code, failed, calls, repairs", FAULTS, ids=lambda value: str(value)[:48]
 )
 async def test_a_provider_s_fault_ends_in_an_answer_or_in_one_code(
     api: Api,
     provider: Provider,
+    model: str,
     faults: list[Fault],
     code: str | None,
     failed: list[str],
     calls: int,
     repairs: int,
 ) -> None:
-    await api.agent("faulty", output_schema=SCHEMA)
+    await api.agent("faulty", output_schema=SCHEMA, models=[model])
     await provider.faults(*faults)
     run = await api.turn("faulty", "Company: Acme")
     assert (run["error"] or {}).get("code") == code, run["error"]
@@ -102,7 +112,7 @@ async def test_a_provider_s_fault_ends_in_an_answer_or_in_one_code(
 async def test_a_failed_attempt_is_kept_with_what_the_provider_said(
     api: Api, provider: Provider, house: Installation
 ) -> None:
-    await api.agent("kept")
+    await api.agent("kept", models=[MODELS[0]])
     await provider.faults(status(500, message="the dog ate it"), "broken_json")
     run = await api.turn("kept", "hello")
     events = await api.events(run["run"])
@@ -113,7 +123,7 @@ async def test_a_failed_attempt_is_kept_with_what_the_provider_said(
 
 
 async def test_retry_after_is_waited_for(api: Api, provider: Provider) -> None:
-    await api.agent("waiting")
+    await api.agent("waiting", models=[MODELS[0]])
     await provider.faults(status(429, headers={"retry-after": "1"}))
     start = time.monotonic()
     run = await api.turn("waiting", "hello")
@@ -125,7 +135,7 @@ async def test_retry_after_is_waited_for(api: Api, provider: Provider) -> None:
 async def test_a_provider_that_asks_for_more_patience_than_the_turn_has_meets_the_deadline(
     api: Api, provider: Provider
 ) -> None:
-    await api.agent("impatient")
+    await api.agent("impatient", models=[MODELS[0]])
     await provider.faults(status(429, headers={"retry-after": "3600"}))
     run = await api.turn("impatient", "hello", timeout_s=1)
     assert run["error"]["code"] == "deadline"
@@ -133,7 +143,7 @@ async def test_a_provider_that_asks_for_more_patience_than_the_turn_has_meets_th
 
 
 async def test_a_provider_that_hangs_meets_the_deadline(api: Api, provider: Provider) -> None:
-    await api.agent("hung")
+    await api.agent("hung", models=[MODELS[0]])
     await provider.faults("hang")
     start = time.monotonic()
     run = await api.turn("hung", "hello", timeout_s=1)
@@ -144,7 +154,7 @@ async def test_a_provider_that_hangs_meets_the_deadline(api: Api, provider: Prov
 
 
 async def test_a_turn_is_cancelled_while_its_provider_hangs(api: Api, provider: Provider) -> None:
-    await api.agent("stopped")
+    await api.agent("stopped", models=[MODELS[0]])
     await provider.faults("hang")
     run = await api.turn("stopped", "hello", timeout_s=30, wait_s=0)
     cancelled = await api("POST", f"/v1/runs/{run['run']}/cancel", {})
@@ -152,25 +162,29 @@ async def test_a_turn_is_cancelled_while_its_provider_hangs(api: Api, provider: 
     await assert_complete(api, run["run"])
 
 
+@pytest.mark.parametrize("model", MODELS)
 async def test_a_truncated_answer_is_asked_for_with_more_room_and_not_shown_again(
-    api: Api, provider: Provider
+    api: Api, provider: Provider, model: str
 ) -> None:
-    await api.agent("long-winded")
+    name = model.partition("/")[0]
+    await api.agent("long-winded", models=[model])
     await provider.faults("truncated")
     run = await api.turn("long-winded", "hello")
-    first, second = await provider.asked()
-    assert second["max_output_tokens"] > first["max_output_tokens"]
-    assert second["input"] == first["input"] and run["repairs"] == 0
+    first, second = await provider.asked(name)
+    assert second[CAPS[name]] > first[CAPS[name]]
+    assert second[SAID[name]] == first[SAID[name]] and run["repairs"] == 0
 
 
+@pytest.mark.parametrize("model", MODELS)
 async def test_a_repair_shows_the_model_its_answer_and_what_is_wrong_with_it(
-    api: Api, provider: Provider
+    api: Api, provider: Provider, model: str
 ) -> None:
-    await api.agent("repaired", output_schema=SCHEMA)
+    name = model.partition("/")[0]
+    await api.agent("repaired", output_schema=SCHEMA, models=[model])
     await provider.faults("invalid_answer")
     run = await api.turn("repaired", "Company: Acme")
     assert (run["status"], run["repairs"]) == ("completed", 1)
-    *_, wrong, told = (await provider.asked())[-1]["input"]
+    *_, wrong, told = (await provider.asked(name))[-1][SAID[name]]
     assert wrong["role"] == "assistant" and told["role"] == "user"
     assert "/subject" in told["content"][0]["text"]
 
@@ -178,7 +192,7 @@ async def test_a_repair_shows_the_model_its_answer_and_what_is_wrong_with_it(
 async def test_a_failed_attempt_that_may_have_been_billed_is_charged_at_its_worst_case(
     api: Api, provider: Provider
 ) -> None:
-    await api.agent("charged")
+    await api.agent("charged", models=[MODELS[0]])
     await provider.faults("close", status(500))
     run = await api.turn("charged", "hello")
     charged = [

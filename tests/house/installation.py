@@ -35,7 +35,8 @@ class Installation:
     def offline_sidecar(self) -> Process:
         """No provider key, no Redis, and every connection but Postgres's refused."""
         port = str(free_port())
-        nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}", "OPENAI_API_KEY": ""}
+        nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
+        nowhere |= {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}
         script = [str(Path(__file__).with_name("offline.py")), "serve"]
         return self._run(script, f"http://127.0.0.1:{port}", AGENTRT_PORT=port, **nowhere)
 

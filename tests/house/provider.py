@@ -15,10 +15,11 @@ class Provider:
         async with self.session.post(f"{self.url}/_sim/faults", json=given) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def asked(self) -> list[dict[str, Any]]:
-        """The bodies of the requests so far."""
+    async def asked(self, provider: str = "") -> list[dict[str, Any]]:
+        """The bodies of the requests so far, of one provider or of all."""
         async with self.session.get(f"{self.url}/_sim/requests") as answer:
-            return [request["body"] for request in (await answer.json())["requests"]]
+            told = (await answer.json())["requests"]
+        return [one["body"] for one in told if provider in ("", one["provider"])]
 
     async def unused(self) -> list[dict[str, Any]]:
         """Faults that no request has met."""
