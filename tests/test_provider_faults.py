@@ -1,5 +1,6 @@
 """What a provider can do wrong, whichever it is: one code each, every attempt in the log."""
 
+import hashlib
 import time
 from typing import Any
 
@@ -204,3 +205,17 @@ async def test_a_failed_attempt_that_may_have_been_billed_is_charged_at_its_wors
     lost, refused, answered = [micros for _, micros in charged]
     assert lost > 0 and refused == 0 and answered > 0
     assert run["cost_usd"] == f"{(lost + answered) / 1_000_000:.6f}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_the_bytes_on_the_wire_are_those_of_the_log(
+    api: Api, provider: Provider, model: str
+) -> None:
+    """The SDK leaves them alone, and sends them once."""
+    await api.agent("exact", output_schema=SCHEMA, models=[model])
+    run = await api.turn("exact", "Company: Ümläut & Söhne \u2028 GmbH")
+    (called,) = [e["body"] for e in await api.events(run["run"]) if e["kind"] == "called"]
+    (sent,) = await provider.received()
+    assert hashlib.sha256(sent["raw"].encode()).hexdigest() == called["payload_sha256"]
+    assert sent["headers"]["x-stainless-retry-count"] == "0"
+    assert sent["headers"]["content-type"] == "application/json"

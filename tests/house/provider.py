@@ -17,9 +17,13 @@ class Provider:
 
     async def asked(self, provider: str = "") -> list[dict[str, Any]]:
         """The bodies of the requests so far, of one provider or of all."""
-        async with self.session.get(f"{self.url}/_sim/requests") as answer:
-            told = (await answer.json())["requests"]
+        told = await self.received()
         return [one["body"] for one in told if provider in ("", one["provider"])]
+
+    async def received(self) -> list[dict[str, Any]]:
+        """The requests so far: provider, headers, body, and raw, the text as it came."""
+        async with self.session.get(f"{self.url}/_sim/requests") as answer:
+            return (await answer.json())["requests"]
 
     async def unused(self) -> list[dict[str, Any]]:
         """Faults that no request has met."""
