@@ -10,6 +10,7 @@ import pytest
 from sidecar.errors import ModelFault
 from sidecar.providers.wire import decode, fault
 from tests.house.runs import call_item, response, text_item
+from tests.test_core_anthropic import THOUGHT, says, text_block, use
 
 WHOLE = response(text_item("Hi"), call_item(0, "one"))
 COUNTS: Any = {"input_tokens": 5, "output_tokens": 1}
@@ -81,13 +82,17 @@ def mutated(raw: bytes, draw: random.Random) -> bytes:
 FAILED = response(status="failed", error={"code": "server_error", "message": "x"}, usage=None)
 
 
-@pytest.mark.parametrize("raw", [WHOLE, FAILED], ids=["completed", "failed"])
-def test_a_response_with_anything_changed_is_a_reply_or_a_fault(raw: bytes) -> None:
+CLAUDE = says(THOUGHT, text_block("Hi"), use(0, "one", a=1), stop="tool_use")
+WELL = [("openai", WHOLE), ("openai", FAILED), ("anthropic", CLAUDE)]
+
+
+@pytest.mark.parametrize(("name", "raw"), WELL, ids=["completed", "failed", "anthropic"])
+def test_a_response_with_anything_changed_is_a_reply_or_a_fault(name: str, raw: bytes) -> None:
     draw, faults = random.Random(20_261_123), 0
     for _ in range(4_000):
         changed = mutated(raw, draw)
         try:
-            assert decode("openai", changed).opaque.provider == "openai"
+            assert decode(name, changed).opaque.provider == name
         except ModelFault as found:
             faults += found.raw == changed
     assert faults > 400
