@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import Field
 
 from sidecar.api.door import Ask
-from sidecar.core.documents import Contract, Document, Hook, Key
+from sidecar.core.documents import Contract, Document, Hook, Key, ModelRow, Policy
 from sidecar.core.messages import Value
 from sidecar.core.schema import check_schemas
 from sidecar.core.turn import binding_digest
+from sidecar.errors import Problem
+from sidecar.loop import ENCODERS
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
@@ -53,6 +55,7 @@ class Doors:
     async def put(self, ask: Ask) -> tuple[int, Any]:
         """With the secret that goes with it, which is told here only."""
         check_schemas(ask.body)
+        await self.check_names(ask)
         given, told, key = ask.body.model_copy(update={"name": self.name(ask)}), {}, ""
         if self.model is Key:
             told["key"] = key = secrets.token_urlsafe(32)
@@ -61,10 +64,21 @@ class Doors:
             told["signing_secret"] = signing_secret(ask.app.secret, whose)
         return 200, self.shown(ask, await documents.put(ask.app.loop.db, given, key)) | told
 
+    async def check_names(self, ask: Ask) -> None:
+        """Problem where a model row or a policy names what is not there."""
+        given, db = ask.body, ask.app.loop.db
+        if self.model is ModelRow and given.provider not in ENCODERS:
+            detail, remedy = f"no provider {given.provider}", f"There is {', '.join(ENCODERS)}."
+            raise Problem(422, "validation", detail, field="provider", remedy=remedy)
+        if self.model is Policy:
+            used = [ref for rule in given.rules for tier in rule.use for ref in tier]
+            models = await documents.model_rows(db)
+            documents.check_models([*used, *given.aliases], given, models, "rules")
+
     async def delete(self, ask: Ask) -> tuple[int, Any]:
         found = await documents.get(ask.app.loop.db, self.model, self.ref(ask))
-        if not found.version:
+        if not found.version and self.model is not Policy:
             await documents.put(ask.app.loop.db, found)  # a built-in, so that it can be retired
-        named = {"kind": self.folder, "name": self.name(ask), "version": ask.query.version}
-        await ask.app.loop.db("retire", **named)
+        name, _, version = self.ref(ask).partition("@")
+        await ask.app.loop.db("retire", kind=self.folder, name=name, version=int(version or 0))
         return 204, None

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -77,12 +77,11 @@ async def put(db: Db, given: Kind, key: str = "") -> Kind:
     row = {"kind": FOLDER[type(given)], "name": given.name, "version": given.version}
     row["signature"] = hashlib.sha256(key.encode() or canonical(signed)).hexdigest()
     row["body"] = given.model_dump_json(exclude={"name", "version"})
-    while not (rows := await db("put", **row)):
-        if not given.version:
-            continue  # somebody else took the next version
-        detail, remedy = f"{given.ref} has another signature", "Leave version out for the next one."
-        raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
-    return given.model_copy(update={"version": rows[0][0]})
+    for _ in range(1 if given.version else 100):  # somebody else may take the next version
+        if rows := await db("put", **row):
+            return given.model_copy(update={"version": rows[0][0]})
+    detail, remedy = f"{given.ref} has another signature", "Leave version out for the next one."
+    raise Problem(409, "version_conflict", detail, field="version", remedy=remedy)
 
 
 async def holder(db: Db, key: str) -> Key | None:
@@ -91,6 +90,18 @@ async def holder(db: Db, key: str) -> Key | None:
     found = named(Key, *rows[0]) if rows else None
     expired = found and found.expires_at and found.expires_at < datetime.now(UTC)
     return None if expired else found
+
+
+async def model_rows(db: Db) -> tuple[ModelRow, ...]:
+    return tuple((await listed(db, ModelRow)).values())
+
+
+def check_models(refs: Iterable[str], policy: Policy, models: Iterable[ModelRow], field: str):
+    """Problem `not_found` for the first that is no model."""
+    for ref in refs:
+        if not row_of(models, policy.aliases.get(ref, ref)):
+            remedy = "GET /v1/models lists what there is."
+            raise Problem(404, "not_found", f"there is no model {ref}", field=field, remedy=remedy)
 
 
 async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
@@ -108,10 +119,7 @@ async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     agent = agent.model_copy(update=given)
     for document in (agent, *own):
         check_schemas(document)
-    policy, models = await get(db, Policy, "policy"), tuple((await listed(db, ModelRow)).values())
-    unknown = [ref for ref in agent.models if not row_of(models, policy.aliases.get(ref, ref))]
-    if unknown:
-        remedy = "GET /v1/models lists what there is."
-        raise Problem(404, "not_found", f"no model {unknown[0]}", field="model", remedy=remedy)
+    policy, models = await get(db, Policy, "policy"), await model_rows(db)
+    check_models(agent.models, policy, models, "model")
     contracts = (*own, *[await get(db, Contract, ref) for ref in agent.tools])
     return Setup(agent=agent, contracts=contracts, policy=policy, models=models)

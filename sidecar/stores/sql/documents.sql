@@ -12,7 +12,7 @@ INSERT INTO document (kind, name, version, signature, body)
 SELECT %(kind)s, %(name)s, CASE
     WHEN %(version)s > 0 THEN %(version)s
     WHEN newest.signature = %(signature)s THEN newest.version
-    ELSE coalesce(newest.version, 0) + 1 END, %(signature)s, %(body)s
+    ELSE least(coalesce(newest.version, 0) + 1, 999999999) END, %(signature)s, %(body)s
 FROM (SELECT) always LEFT JOIN (
   SELECT version, signature FROM document WHERE kind = %(kind)s AND name = %(name)s
   ORDER BY version DESC LIMIT 1) newest ON true
