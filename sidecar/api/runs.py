@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 
 from sidecar.api.door import Ask
-from sidecar.core.documents import Url
+from sidecar.core.documents import Plain, Rest, Url
 from sidecar.core.events import Failure, Stopped, ToolReturned, part
 from sidecar.core.messages import Value
 from sidecar.core.replay import Bundle, Verdict, verdict
@@ -23,7 +23,6 @@ from sidecar.stores.db import packed
 from sidecar.stores.runlog import bundle
 
 Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
 WaitSeconds = Annotated[int, Field(ge=0, le=60)]
 LAST = uuid.UUID(int=(1 << 128) - 1)
 
@@ -36,7 +35,7 @@ class Look(Value):
 class Selection(Value):
     customer: Plain = "*"
     agent: Plain = ""
-    status: Plain = ""
+    status: Rest | Literal["", "running"] = ""
     cursor: uuid.UUID = LAST
     limit: int = Field(20, ge=1, le=100)
 

@@ -4,18 +4,19 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sidecar.api.door import Ask
-from sidecar.api.runs import Customer, Plain, WaitSeconds, customer_of, shown
+from sidecar.api.door import Ask, validated
+from sidecar.api.runs import Customer, WaitSeconds, customer_of, shown
 from sidecar.core.documents import (
     Agent,
     CallerTool,
     Contract,
     JsonSchema,
     ModelRef,
+    Plain,
     Seconds,
     Setup,
     ToolRef,
@@ -50,12 +51,23 @@ class TurnRequest(Order):
     tools: tuple[ToolRef, ...] | None = None
 
 
+class Heard(Value):
+    """The headers that a new run heeds."""
+
+    key: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] | None = Field(alias="Idempotency-Key")
+
+
+class Said(Value):
+    role: Literal["user", "assistant"]
+    parts: Content
+
+
 class GenerateRequest(Order):
     """`messages` end with the user's, and `input` is one such message. The caller runs `tools`."""
 
     instructions: str = Field(default="", max_length=200_000)
     input: Content | None = None
-    messages: tuple[Message, ...] = Field(default=(), max_length=1_000)
+    messages: tuple[Said, ...] = Field(default=(), max_length=1_000)
     tools: tuple[CallerTool, ...] = Field(default=(), max_length=64)
 
 
@@ -66,7 +78,8 @@ async def post_turn(ask: Ask) -> tuple[int, RunView]:
 async def post_generate(ask: Ask) -> tuple[int, RunView]:
     """A turn of an agent that is made up for it, in no conversation."""
     body = ask.body
-    said = (*body.messages, Message(role="user", parts=body.input)) if body.input else body.messages
+    asked = (Said(role="user", parts=body.input),) if body.input else ()
+    said = [Message(**dict(one)) for one in (*body.messages, *asked)]
     if not said or said[-1].role != "user":
         remedy = "Send input, or messages that end with the user's."
         raise Problem(422, "validation", "nothing is asked", field="input", remedy=remedy)
@@ -80,10 +93,11 @@ async def begun(
     ask: Ask, turn: TurnRequest, own: Sequence[Contract] = (), past: Sequence[Message] = ()
 ) -> tuple[int, RunView]:
     """`own` contracts are the caller's; `past` is what was said before, by the caller's word."""
+    heard = validated(Heard, {"Idempotency-Key": ask.headers.get("Idempotency-Key")})
     seal = hashlib.sha256(canonical(ask.body.model_dump(exclude={"wait_s"}, mode="json")))
     row: dict[str, Any] = {"conversation": turn.conversation, "body_sha256": seal.hexdigest()}
     row["customer"] = customer_of(ask, turn.customer or "*").replace("*", "default")
-    row |= {"key": ask.headers.get("Idempotency-Key"), "callback_url": turn.callback_url or ""}
+    row |= {"key": heard.key, "callback_url": turn.callback_url or ""}
     if earlier := await same_turn(ask, row):
         return await shown(ask, earlier, turn.wait_s)
     setup = await documents.setup(ask.app.loop.db, turn, tuple(own))

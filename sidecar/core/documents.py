@@ -8,10 +8,13 @@ from sidecar.core.messages import Usage, Value
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 ToolRef = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(@[1-9][0-9]{0,8})?$")]
-ModelRef = Annotated[str, Field(pattern=r"^[^\s]{1,200}$")]
+ModelRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,199}$")]
+Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Micros = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 JsonSchema = dict[str, Any]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+Url = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=2_000)]
+Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
 Scope = Literal["run", "read", "admin"]
 Rest = Literal["completed", "failed", "cancelled", "waiting"]
 HIDDEN_TOKENS = 1_024  # of the provider's own tool and format prompts
@@ -40,7 +43,7 @@ class Agent(Document):
     persona: str = Field(default="", max_length=20_000)
     tools: tuple[ToolRef, ...] = Field(default=(), max_length=64)
     models: tuple[ModelRef, ...] = Field(default=(), max_length=16)
-    task: str = Field(default="", max_length=100)
+    task: Plain = ""
     output_schema: JsonSchema | None = None
     limits: Limits = Limits()
 
@@ -110,10 +113,10 @@ class Policy(Document):
 class Price(Value):
     """Micro-dollars per million tokens."""
 
-    input: int = Field(ge=0)
-    cached: int = Field(ge=0)
-    cache_write: int = Field(ge=0)
-    output: int = Field(gt=0)
+    input: Micros
+    cached: Micros
+    cache_write: Micros
+    output: Annotated[Micros, Field(gt=0)]
 
 
 class ModelRow(Document):
@@ -122,10 +125,10 @@ class ModelRow(Document):
     name: ModelRef = "inline"
     provider: Name = "inline"
     model: ModelRef = "inline"
-    context_tokens: int = Field(gt=0)
-    output_tokens: int = Field(gt=0)
+    context_tokens: Tokens
+    output_tokens: Tokens
     price: Price
-    long_over: int = 0
+    long_over: Micros = 0
     long_price: Price | None = None
     source: str
 
@@ -152,7 +155,7 @@ class Hook(Document):
 
     url: Url
     events: tuple[Rest, ...] = Field(default=get_args(Rest), min_length=1)
-    agent: str = Field(default="", max_length=64)
+    agent: Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]{0,63})?$")] = ""
 
 
 class Key(Document):

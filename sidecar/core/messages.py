@@ -32,11 +32,13 @@ class Text(Value):
 
 
 def plain_text(said: Any) -> Any:
-    return [{"text": said}] if isinstance(said, str) else said
+    """A tuple, because what is strict makes none of a list."""
+    said = [{"text": said}] if isinstance(said, str) else said
+    return tuple(said) if isinstance(said, list) else said
 
 
-AsParts = BeforeValidator(plain_text, json_schema_input_type=str | list[Text])
-Content = Annotated[tuple[Text, ...], AsParts, Field(min_length=1)]
+Parts = Annotated[tuple[Text, ...], Field(min_length=1)]
+Content = Annotated[Parts, BeforeValidator(plain_text, json_schema_input_type=str | Parts)]
 
 
 class ToolCall(Value):

@@ -17,7 +17,7 @@ import psycopg2
 import zstandard
 from psycopg2.errors import DivisionByZero, UniqueViolation
 
-from sidecar.errors import Fenced, StoreDown, Taken
+from sidecar.errors import Fenced, Problem, StoreDown, Taken
 
 SQL = files("sidecar.stores") / "sql"
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
@@ -72,6 +72,8 @@ class Db:
             raise Fenced("it has another owner") from error
         except (*AWAY, asyncio.CancelledError) as error:
             raise StoreDown(f"Postgres: {error or 'statement timeout'}") from error
+        except ValueError as error:  # a NUL or half a character, wherever it came in
+            raise Problem(422, "validation", f"Postgres keeps no such text: {error}") from error
 
     async def migrate(self) -> int:
         """Applies what is missing, each file in a transaction; how many there are."""
