@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench schemas format
+.PHONY: help up down test check bench schemas format venv packages
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,17 +19,17 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-up: $(VENV)/.installed ## start everything and run the example (ONCE=1: stop after it)
+up: venv ## start everything and run the example (ONCE=1: stop after it)
 	@$(PY) $(DEV)/up.py
 
-down: $(VENV)/.installed ## stop what `make up` started
-	@$(PY) $(DEV)/up.py down
+down: | $(PY) ## stop what `make up` started
+	@$(PY) $(DEV)/down.py
 
 test: check ## all checks and all tests, with real stores and a real n8n
 	@npm test --prefix $(NODE_PACKAGE)
 	@$(PY) -m pytest
 
-check: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## format, lint, types, import floors, drift
+check: packages ## format, lint, types, import floors, drift
 	@ruff format --check .
 	@ruff check .
 	@$(PY) -m pyright
@@ -39,22 +39,23 @@ check: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## format, lin
 	@$(PY) tests/tools/settings.py --check
 	@npm run --silent types:check --prefix $(NODE_PACKAGE)
 
-bench: $(VENV)/.installed ## measure turns per second
+bench: venv ## measure turns per second
 	@$(PY) -m tests.bench
 
-schemas: $(VENV)/.installed $(NODE_PACKAGE)/node_modules/.installed ## write schemas/, the node's types and docs/settings.md again
+schemas: packages ## write schemas/, the node's types and docs/settings.md again
 	@$(PY) tests/tools/schemas.py
 	@$(PY) tests/tools/settings.py
 	@npm run --silent types --prefix $(NODE_PACKAGE)
 
-format: $(VENV)/.installed ## format the Python code
+format: venv ## format the Python code
 	@ruff format . && ruff check --fix .
 
-# The marker is written last, so that a half-finished install is done again.
-$(VENV)/.installed: requirements.lock $(DEV)/venv.sh
+# Both look for themselves what is left to do, and a half-finished install is done again.
+venv:
 	@PYTHON="$(PYTHON)" sh $(DEV)/venv.sh $(VENV)
-	@touch $@
 
-$(NODE_PACKAGE)/node_modules/.installed: $(NODE_PACKAGE)/package-lock.json | $(VENV)/.installed
+packages: venv
 	@$(PY) $(DEV)/npm.py $(NODE_PACKAGE)
-	@touch $@
+
+$(PY):
+	@$(MAKE) venv

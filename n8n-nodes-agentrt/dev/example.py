@@ -1,6 +1,7 @@
 """The example: new lead, enrich, draft reply, approval queue, approved; then the run replayed."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from progress import Failed, say
@@ -39,8 +40,15 @@ def publish(stack: Stack) -> None:
     stack.sidecar.must("PUT", "/v1/agents/lead-desk", AGENT)
     for workflow in (ENRICH_LEAD, LEAD_DESK):
         stack.n8n.publish(workflow)
-    if not until(lambda: stack.sidecar.answers("/v1/tools/enrich"), 60):
+    if not until(partial(_is_offered, stack), 60):
         raise Failed("The tool enrich was not registered; the log is n8n.log under AGENTRT_DATA.")
+
+
+def _is_offered(stack: Stack) -> bool:
+    """At the address that n8n has now: another port may have been its last time."""
+    tool = stack.sidecar.ask("GET", "/v1/tools/enrich")
+    url = tool.body["config"]["url"] if tool.status == 200 else ""
+    return url.startswith(stack.n8n.url)
 
 
 def play(stack: Stack, lead: dict[str, str] = LEAD) -> Outcome:

@@ -1,33 +1,31 @@
 """The pinned n8n, headless: given the node package and the examples, started on Postgres."""
 
-import hashlib
 import json
 import secrets
-import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import bcrypt
+import imports
 import npm
+import package
 import psycopg2.extensions
 from client import N8n
-from progress import run, say
+from progress import say
 from rest import Rest
 
-from sidecar.extras.children import running
+from sidecar.extras.children import Child, running
 from sidecar.extras.embedded import database
 
 DEV = Path(__file__).parent
-PACKAGE = DEV.parent
 # Not beside its lock file: the build of the node package copies what lies beneath the package.
-HOME = PACKAGE.parent / ".n8n"
+HOME = DEV.parents[1] / ".n8n"
 COMMAND = HOME / "node_modules" / ".bin" / "n8n"
 CREDENTIAL = "agentrtapi000001"
 EMAIL = "owner@example.com"
-REPORT = "This is a fault of the node package or of its lock: please report it."
 # Nothing calls home, asks questions or shows banners.
 QUIET = {
     "N8N_DIAGNOSTICS_ENABLED": "false",
@@ -50,19 +48,23 @@ def install() -> None:
 
 @contextmanager
 def started(
-    folder: Path, *, port: int, database_url: str, sidecar_url: str, key: str
-) -> Iterator[N8n]:
+    folder: Path, *, port: int, database_url: str, sidecar: Rest, secret: str, keep: Sequence[int]
+) -> Iterator[tuple[Child, N8n]]:
     """With the node package, a credential for the sidecar and the example workflows."""
-    owner = _owner(folder)
+    owner = _owner(folder.parent / "n8n-owner.json")
     env = _environment(folder, port=port, database_url=database_url, owner=owner)
-    _install_package(folder)
-    _import(folder, env, sidecar_url=sidecar_url, key=key)
+    package.install(HOME, folder / ".n8n" / "nodes")
+    _drop_half_a_file(folder / ".n8n" / "config")
+    key = sidecar.headers["authorization"].removeprefix("Bearer ")
+    with imports.opened(folder, env, COMMAND, database_url) as database:
+        imports.give_credential(database, CREDENTIAL, sidecar_url=sidecar.base, key=key)
+        imports.give_workflows(database)
+        imports.renew_signatures(database, sidecar, secret=secret)
     url = f"http://127.0.0.1:{port}"
     say("n8n: starting ...")
-    with running(
-        [COMMAND, "start"], log=folder / "n8n.log", env=env, ready=partial(_ready, Rest(url))
-    ):
-        yield N8n(url, owner)
+    ready, log = partial(_ready, Rest(url)), folder / "n8n.log"
+    with running([COMMAND, "start"], log=log, env=env, ready=ready, keep=keep) as child:
+        yield child, N8n(url, owner)
 
 
 def free_port() -> int:
@@ -74,15 +76,37 @@ def _ready(rest: Rest) -> bool:
     return rest.answers("/healthz/readiness") and rest.answers("/rest/settings")
 
 
-def _owner(folder: Path) -> dict[str, str]:
+def _owner(file: Path) -> dict[str, str]:
     """Made once; the hash is kept too, since another one would end the owner's sessions."""
-    file = folder.parent / "n8n-owner.json"
-    if not file.exists():
-        password = f"A1{secrets.token_urlsafe(12)}"
+    _drop_half_a_file(file)
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    password = kept.get("password") or f"A1{secrets.token_urlsafe(12)}"
+    hashed = kept.get("hash") or ""
+    if not _fits(password, hashed):
         hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode()
-        file.touch(mode=0o600)
-        file.write_text(json.dumps({"email": EMAIL, "password": password, "hash": hashed}))
-    return json.loads(file.read_text())
+    owner = {"email": EMAIL, "password": password, "hash": hashed}
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    if owner != kept:
+        file.write_text(json.dumps(owner))
+    return owner
+
+
+def _fits(password: str, hashed: str) -> bool:
+    try:
+        return bcrypt.checkpw(password.encode(), hashed.encode())
+    except ValueError:  # that is no hash
+        return False
+
+
+def _drop_half_a_file(file: Path) -> None:
+    """One that a kill or a full disk cut off; it is made anew."""
+    try:
+        json.loads(file.read_text())
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        file.unlink()
 
 
 def _environment(
@@ -113,43 +137,3 @@ def _environment(
         "N8N_USER_FOLDER": str(folder),
         "N8N_WEBHOOK_URL": url,
     }
-
-
-def _install_package(folder: Path) -> None:
-    """Built, packed and installed from the tarball, as n8n installs a package from the store."""
-    npm.install(PACKAGE, what="Node package")
-    npm.npm("Node package: building", "run", "build", cwd=PACKAGE, remedy=REPORT)
-    nodes = folder / ".n8n" / "nodes"
-    shutil.rmtree(nodes, ignore_errors=True)
-    nodes.mkdir(parents=True)
-    (nodes / "package.json").write_text('{"name": "installed-nodes", "private": true}')
-    pack = ["pack", "--pack-destination", str(nodes)]
-    npm.npm("Node package: packing", *pack, cwd=PACKAGE, remedy=REPORT)
-    add = ["install", "--legacy-peer-deps", "--omit=dev", str(next(nodes.glob("*.tgz")))]
-    npm.npm("Node package: installing it into n8n", *add, cwd=nodes, remedy=npm.NO_NETWORK)
-
-
-def _import(folder: Path, env: dict[str, str], *, sidecar_url: str, key: str) -> None:
-    data = {"baseUrl": sidecar_url, "apiKey": key}
-    credential = {"id": CREDENTIAL, "name": "agentrt sidecar", "type": "agentRtApi", "data": data}
-    secret = folder / "credentials.json"
-    secret.touch(mode=0o600)
-    secret.write_text(json.dumps([credential]))
-    _import_changed(folder, env, "credentials", [secret], f"--input={secret}")
-    secret.unlink()
-    examples = sorted((DEV / "workflows").glob("*.json"))
-    where = f"--input={DEV / 'workflows'}"
-    _import_changed(folder, env, "workflow", examples, "--separate", where)
-
-
-def _import_changed(
-    folder: Path, env: dict[str, str], what: str, files: list[Path], *how: str
-) -> None:
-    """Only what has changed since the last time: an example that was edited in n8n stays so."""
-    marker = folder / f"imported-{what}"
-    content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    if marker.exists() and marker.read_text() == content:
-        return
-    command = [COMMAND, f"import:{what}", *how]
-    run(f"n8n: importing {what}", command, cwd=folder, env=env, remedy=REPORT)
-    marker.write_text(content)

