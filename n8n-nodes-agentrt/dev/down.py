@@ -18,6 +18,7 @@ from sidecar.extras.children import until
 
 LOCKS = ("up.lock", "children.lock", "lock")
 STOP_TIMEOUT_S = 60
+MAKE_KILLED_TIMEOUT_S = 1  # then its `up.py` has noticed
 KILLED_TIMEOUT_S = 20  # what a killed run started stops by itself
 
 
@@ -26,7 +27,7 @@ def only_one(data: Path) -> Iterator[int]:
     """Nothing else runs on the folder. The descriptor is for the children to keep."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "up.lock").open("a+b") as ours:
-        if not try_lock(ours):
+        if not until(lambda: try_lock(ours), MAKE_KILLED_TIMEOUT_S):
             raise Failed("It is already running here. Stop it first: make down")
         ours.truncate(0)
         ours.write(b"%d" % os.getpid())

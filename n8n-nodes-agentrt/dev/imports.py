@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 from lock import digest
 from package import REPORT
-from progress import Failed, run
+from progress import Failed, run, say
 from rest import Rest
 
 from sidecar.extras.embedded import database
@@ -23,6 +23,8 @@ WORKFLOWS = Path(__file__).parent / "workflows"
 TABLE = "CREATE TABLE IF NOT EXISTS agentrt_given (what text PRIMARY KEY, digest text NOT NULL)"
 KEEP = """INSERT INTO agentrt_given VALUES (%s, %s)
     ON CONFLICT (what) DO UPDATE SET digest = excluded.digest"""
+SET_ASIDE = """UPDATE deployment_key SET type = type || '.lost', status = 'inactive'
+    WHERE type LIKE 'signing.%' OR type = 'data_encryption'"""
 THERE = {
     "credentials": "SELECT count(*) FROM credentials_entity WHERE id = ANY(%s)",
     "workflow": 'SELECT count(*) FROM workflow_entity WHERE id = ANY(%s) AND NOT "isArchived"',
@@ -72,7 +74,18 @@ def opened(
             yield N8nDatabase(folder, env, command, cursor)
 
 
-def give_credential(n8n: N8nDatabase, name: str, *, sidecar_url: str, key: str) -> None:
+def give_key(n8n: N8nDatabase, key: str) -> None:
+    """With another key than last time n8n cannot read its own, and would not start."""
+    stamp = digest(key)
+    if n8n.given("key") not in (None, stamp):
+        say("n8n: its key was lost. Its credentials cannot be read any more: enter them again.")
+        n8n.cursor.execute(SET_ASIDE)
+    n8n.keep("key", stamp)
+
+
+def give_credential(
+    n8n: N8nDatabase, name: str, *, sidecar_url: str, key: str, encrypted_by: str
+) -> None:
     data = {"baseUrl": sidecar_url, "apiKey": key}
     credential = {"id": name, "name": "agentrt sidecar", "type": "agentRtApi", "data": data}
     file = n8n.folder / "credentials.json"
@@ -80,12 +93,8 @@ def give_credential(n8n: N8nDatabase, name: str, *, sidecar_url: str, key: str) 
     file.touch(mode=0o600)
     try:
         file.write_text(json.dumps([credential]))
-        # Encrypted under n8n's own key: when that is a new one, so is what it stores.
-        encryption_key = n8n.folder / ".n8n" / "config"
-        key_there = encryption_key.read_text() if encryption_key.exists() else ""
-        stamp = digest(file, key_there)
+        stamp = digest(file, encrypted_by)
         n8n.import_once("credentials", stamp, [name], f"--input={file}")
-        n8n.keep("credentials", digest(file, encryption_key))
     finally:
         file.unlink()
 

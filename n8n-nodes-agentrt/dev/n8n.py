@@ -19,6 +19,7 @@ from rest import Rest
 
 from sidecar.extras.children import Child, running
 from sidecar.extras.embedded import database
+from sidecar.extras.up import kept
 
 DEV = Path(__file__).parent
 # Not beside its lock file: the build of the node package copies what lies beneath the package.
@@ -52,12 +53,14 @@ def started(
 ) -> Iterator[tuple[Child, N8n]]:
     """With the node package, a credential for the sidecar and the example workflows."""
     owner = _owner(folder.parent / "n8n-owner.json")
-    env = _environment(folder, port=port, database_url=database_url, owner=owner)
+    own_key = _encryption_key(folder)
+    env = _environment(folder, port=port, database_url=database_url, owner=owner, key=own_key)
     package.install(HOME, folder / ".n8n" / "nodes")
-    _drop_half_a_file(folder / ".n8n" / "config")
     key = sidecar.headers["authorization"].removeprefix("Bearer ")
     with imports.opened(folder, env, COMMAND, database_url) as database:
-        imports.give_credential(database, CREDENTIAL, sidecar_url=sidecar.base, key=key)
+        imports.give_key(database, own_key)
+        about = {"sidecar_url": sidecar.base, "key": key, "encrypted_by": own_key}
+        imports.give_credential(database, CREDENTIAL, **about)
         imports.give_workflows(database)
         imports.renew_signatures(database, sidecar, secret=secret)
     url = f"http://127.0.0.1:{port}"
@@ -99,6 +102,16 @@ def _fits(password: str, hashed: str) -> bool:
         return False
 
 
+def _encryption_key(folder: Path) -> str:
+    """Kept beside ours; n8n's own file is only a copy, which a kill may have cut off."""
+    copy, file = folder / ".n8n" / "config", folder.parent / "n8n-key"
+    _drop_half_a_file(copy)
+    if copy.exists() and not (file.exists() and file.read_text()):
+        file.touch(mode=0o600)
+        file.write_text(json.loads(copy.read_text())["encryptionKey"])
+    return kept(file)
+
+
 def _drop_half_a_file(file: Path) -> None:
     """One that a kill or a full disk cut off; it is made anew."""
     try:
@@ -110,7 +123,7 @@ def _drop_half_a_file(file: Path) -> None:
 
 
 def _environment(
-    folder: Path, *, port: int, database_url: str, owner: dict[str, str]
+    folder: Path, *, port: int, database_url: str, owner: dict[str, str], key: str
 ) -> dict[str, str]:
     where = psycopg2.extensions.parse_dsn(database(database_url, "n8n"))
     url = f"http://127.0.0.1:{port}/"
@@ -124,6 +137,7 @@ def _environment(
         "DB_POSTGRESDB_USER": where["user"],
         "DB_POSTGRESDB_PASSWORD": where.get("password", ""),
         "N8N_EDITOR_BASE_URL": url,
+        "N8N_ENCRYPTION_KEY": key,
         "N8N_GRACEFUL_SHUTDOWN_TIMEOUT": "5",
         "N8N_INSTANCE_OWNER_EMAIL": owner["email"],
         "N8N_INSTANCE_OWNER_FIRST_NAME": "Local",

@@ -15,7 +15,7 @@ from progress import NO_SPACE, Failed, is_full, say
 from stack import Stack, stack
 
 from sidecar.errors import Fault
-from sidecar.extras.children import until, until_one_ends
+from sidecar.extras.children import WATCH_S, until, until_one_ends
 
 PORT_TIMEOUT_S = 10
 
@@ -76,12 +76,12 @@ def _port_free(port: int) -> bool:
 
 
 def _end_with_make() -> None:
-    """A `make` that is killed cannot tell us."""
+    """A `make` that is killed tells nobody. Killed like it, we leave nothing behind either."""
     make = os.getppid()
 
     def watch() -> None:
-        until(lambda: os.getppid() != make, float("inf"), every_s=1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda: os.getppid() != make, float("inf"), every_s=WATCH_S)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -7,6 +7,7 @@ What the child leaves behind, `sh` ends with it: they are a session of their own
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ WATCH_S = 0.2
 START_TIMEOUT_S = 120  # crash recovery may take long
 STOP_TIMEOUT_S = 20
 END_BYTES, END_LINES = 8_192, 5
+FRAME = re.compile(r'\s*$|\s+(at \S+ \(|at /|File ").*')
 WATCHDOG = """
 exec 3<&0
 "$@" </dev/null 3<&- &
@@ -115,9 +117,9 @@ def until_one_ends(children: Sequence[Child]) -> NoReturn:
 
 
 def last_words(log: Path) -> str:
-    """The last lines of a log; of a JSON line only what it says."""
+    """The last lines of a log, without stack frames; of a JSON line only what it says."""
     lines = log.read_bytes()[-END_BYTES:].decode(errors="replace").splitlines()
-    said = [_said(line) for line in lines if line.strip()][-END_LINES:]
+    said = [_said(line) for line in lines if not FRAME.match(line)][-END_LINES:]
     return "\n  ".join([f"{log} ends with:" if said else f"{log} is empty", *said])
 
 
