@@ -33,8 +33,9 @@ class Text(Value):
 
 def plain_text(said: Any) -> Any:
     """A tuple, because what is strict makes none of a list."""
-    said = [{"text": said}] if isinstance(said, str) else said
-    return tuple(said) if isinstance(said, list) else said
+    if isinstance(said, str):
+        return ({"text": said},)
+    return tuple(said) if isinstance(said, list) else said  # pyright: ignore
 
 
 Parts = Annotated[tuple[Text, ...], Field(min_length=1)]
