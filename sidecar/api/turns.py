@@ -114,8 +114,7 @@ async def begun(
         return await begun(ask, turn, own, past)
     if not journal.flushed:
         raise StoreDown("the run log is slow")
-    found = journal.run
-    return 202 if found.status == "running" else 200, found
+    return 202 if journal.run.status == "running" else 200, journal.run
 
 
 async def started(

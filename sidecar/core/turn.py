@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
-from sidecar.core.messages import ToolCall, canonical
+from sidecar.core.messages import ToolCall, canonical, rfc3339
 from sidecar.core.route import route, row_of, untried
-from sidecar.core.run import EXPIRES_MS, PROMPTS, REPAIRS, Run
+from sidecar.core.run import PROMPTS, REPAIRS, Run
 
+Intent = e.Called | e.Ended
 ATTEMPTS = 3  # of one model call, over all candidates
 OUTPUT_TOKENS = 8_192  # asked for first; four times as many after a truncation
 
@@ -60,9 +61,7 @@ def decide(run: Run) -> CallModel | e.ToolsAsked | Wait | e.Ended:
         case e.Stopped(kind="cancelled"):
             return ended(run, "cancelled")
         case e.Stopped() if run.waiting:
-            return failed(
-                run, "deadline", f"nobody answered within {EXPIRES_MS // 86_400_000} days"
-            )
+            return failed(run, "deadline", f"nobody answered by {rfc3339(run.waiting.until_ms)}")
         case e.Stopped():
             return failed(run, "deadline", "the turn was not done within its timeout_s")
         case e.Called():
@@ -151,9 +150,7 @@ def binding_digest(contract: Contract) -> str:
     return hashlib.sha256(canonical(binding)).hexdigest()
 
 
-def called(
-    run: Run, seen: e.Seen, encoders: Encoders
-) -> tuple[e.Called | e.Ended, list[e.Part], bytes]:
+def called(run: Run, seen: e.Seen, encoders: Encoders) -> tuple[Intent, list[e.Part], bytes]:
     """The event to write before CallModel is done, its parts, and the exact bytes to send."""
     candidates = route(run, seen)
     row = row_of(run.setup.models, candidates[0].model) if candidates else None
