@@ -21,9 +21,7 @@ export interface Candidate {
 	in_trouble?: boolean;
 }
 
-/** A version freezes the signature: both schemas and the side effects.
- * 
- * `kind` says who runs a call: an HTTP server, a function, or whoever asked for the turn. */
+/** A version freezes the signature: both schemas and the side effects. `kind` is who runs it. */
 export interface Contract {
 	name?: string;
 	version?: number;

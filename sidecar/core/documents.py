@@ -67,10 +67,7 @@ CONFIGS = {"http": HttpConfig, "function": FunctionConfig}
 
 
 class Contract(Document):
-    """A version freezes the signature: both schemas and the side effects.
-
-    `kind` says who runs a call: an HTTP server, a function, or whoever asked for the turn.
-    """
+    """A version freezes the signature: both schemas and the side effects. `kind` is who runs it."""
 
     description: str = Field(min_length=1, max_length=4_000)
     input_schema: JsonSchema
