@@ -94,10 +94,17 @@ async def test_a_request_that_is_wrong_or_refused_is_asked_of_nobody_else(
 
 
 @pytest.fixture
-async def half(spare: Installation, provider: Provider) -> AsyncIterator[Api]:
+def fresh(spare: Installation, provider: Provider) -> Installation:
+    """Nobody has been in trouble yet."""
+    spare.wipe_redis()
+    return spare
+
+
+@pytest.fixture
+async def half(fresh: Installation) -> AsyncIterator[Api]:
     """OpenAI's address is one where nobody listens."""
     nowhere = f"http://127.0.0.1:{free_port()}/v1"
-    async with opened(spare.sidecar(OPENAI_BASE_URL=nowhere), KEY) as api:
+    async with opened(fresh.sidecar(OPENAI_BASE_URL=nowhere), KEY) as api:
         yield api
 
 
@@ -110,12 +117,10 @@ async def test_the_built_in_policy_knows_a_way_out_when_openai_is_dead(half: Api
         assert [e["body"]["error"] for e in events if e["kind"] == "model_failed"] == ["transport"]
 
 
-async def test_with_both_dead_the_turn_is_over_soon_and_says_so(
-    spare: Installation, provider: Provider
-) -> None:
+async def test_with_both_dead_the_turn_is_over_soon_and_says_so(fresh: Installation) -> None:
     dead = {"OPENAI_BASE_URL": "/v1", "ANTHROPIC_BASE_URL": ""}
     dead = {name: f"http://127.0.0.1:{free_port()}{path}" for name, path in dead.items()}
-    async with opened(spare.sidecar(**dead), KEY) as api:
+    async with opened(fresh.sidecar(**dead), KEY) as api:
         await api.agent("plain")
         begun = time.monotonic()
         run = await api.turn("plain", "hello")
@@ -124,10 +129,8 @@ async def test_with_both_dead_the_turn_is_over_soon_and_says_so(
         assert providers(events) == ["openai", "anthropic", "openai"]
 
 
-async def test_a_provider_without_a_key_is_passed_over(
-    spare: Installation, provider: Provider
-) -> None:
-    async with opened(spare.sidecar(OPENAI_API_KEY=""), KEY) as api:
+async def test_a_provider_without_a_key_is_passed_over(fresh: Installation) -> None:
+    async with opened(fresh.sidecar(OPENAI_API_KEY=""), KEY) as api:
         await api.agent("plain")
         run = await api.turn("plain", "hello")
         assert (run["status"], run["provider"], run["failovers"]) == ("completed", "anthropic", 0)
