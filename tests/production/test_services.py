@@ -18,7 +18,7 @@ from tests.production.containers import Container
 @pytest.fixture
 def pair(contained: Contained, simulator: Process, tool_port: int) -> dict[str, Container]:
     given = {"OPENAI_API_KEY": "simulated", "OPENAI_BASE_URL": f"{simulator.url}/v1"}
-    given |= {"AGENTRT_ALLOW_HOSTS": f"127.0.0.1:{tool_port}"}
+    given |= {"AGENTRT_MORE_HOSTS": f"127.0.0.1:{tool_port}"}
     return {name: contained(name, given).start() for name in ("sidecar", "worker")}
 
 
