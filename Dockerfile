@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Two images: `agentrt`, the last and so the default, is the sidecar and its workers; `n8n` is n8n
 # with the agentrt nodes. `make test` runs the RUN lines of the stages that build them.
 
@@ -20,7 +19,7 @@ RUN python -m venv --without-pip /opt/agentrt \
     && python -m pip --python /opt/agentrt/bin/python install --require-hashes \
         --only-binary :all: -c requirements.lock "agentrt @ file://$wheel#sha256=$sha256"
 
-FROM node:24-alpine AS nodes
+FROM node:24-bookworm-slim AS nodes
 WORKDIR /build
 # Scripts of dependencies fetch binaries from elsewhere and want compilers; nothing here needs them.
 ENV npm_config_ignore_scripts=true npm_config_audit=false npm_config_fund=false
@@ -40,7 +39,8 @@ COPY --from=nodes --chown=node:node /n8n /srv/n8n
 ENV N8N_USER_FOLDER=/srv/n8n
 
 FROM python:3.13-slim-bookworm AS agentrt
-RUN useradd --system --uid 8700 --user-group --no-create-home agentrt
+RUN groupadd --gid 8700 agentrt \
+    && useradd --uid 8700 --gid 8700 --no-create-home --shell /usr/sbin/nologin agentrt
 COPY --from=wheel /opt/agentrt /opt/agentrt
 ENV PATH=/opt/agentrt/bin:$PATH PYTHONUNBUFFERED=1
 USER 8700:8700

@@ -42,6 +42,7 @@ class Container:
     own: Mapping[str, str]
     folder: Path
     process: Any = None
+    cwd: Path = Path()
 
     @property
     def env(self) -> dict[str, str]:
@@ -53,10 +54,12 @@ class Container:
 
     def start(self) -> "Container":
         """In an empty folder."""
-        empty = Path(tempfile.mkdtemp(prefix=f"{self.service.name}-", dir=self.folder))
-        log = empty.with_suffix(".log")
+        self.cwd = Path(tempfile.mkdtemp(prefix=f"{self.service.name}-", dir=self.folder))
+        log = self.cwd.with_suffix(".log")
         with log.open("wb") as out:
-            child = subprocess.Popen(self.command, cwd=empty, env=self.env, stdout=out, stderr=out)
+            child = subprocess.Popen(
+                self.command, cwd=self.cwd, env=self.env, stdout=out, stderr=out
+            )
         self.process = Process(child, log, f"http://127.0.0.1:{self.own.get('AGENTRT_PORT', '')}")
         return self
 

@@ -40,6 +40,7 @@ async def test_a_turn_with_a_tool_runs_through_healthy_services_that_stop_in_tim
         await assert_complete(api, run["run"])
     stopped = {name: await asyncio.to_thread(one.stop) for name, one in pair.items()}
     assert stopped == {"sidecar": 0, "worker": 0}, [one.process.said() for one in pair.values()]
+    assert [path for one in pair.values() for path in one.cwd.iterdir()] == []
 
 
 def test_a_service_that_hangs_is_unhealthy_until_it_goes_on(pair: dict[str, Container]) -> None:
