@@ -18,3 +18,9 @@ def executed(service: str) -> list[str]:
     """What docs/operations.md has run in that service's container."""
     command = rf"^docker compose exec -T {service} (.*)$"
     return re.findall(command, OPERATIONS, flags=re.MULTILINE)
+
+
+def module() -> str:
+    """The tool in Python of docs/operations.md."""
+    (text,) = re.findall(r"^```python\n(.*?)^```", OPERATIONS, re.MULTILINE | re.DOTALL)
+    return text

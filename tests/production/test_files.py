@@ -23,10 +23,13 @@ SECRETS = dict.fromkeys(variables(EXAMPLE), "secret")  # as if each were set
 FILE = composed(SECRETS)
 SERVICES = FILE["services"]
 SETTINGS = {str(one.validation_alias) for one in Settings.model_fields.values()}
-OF_LIBPQ = {"PGPASSWORD"}
+NOT_OURS = {"PGAPPNAME", "PGPASSWORD", "PYTHONPATH"}  # libpq's and Python's
 # What a service is not given, of all settings.
 WITHOUT = {
-    "sidecar": {"AGENTRT_DATA"},  # `up` alone has a folder
+    "sidecar": {
+        "AGENTRT_DATA",  # `up` alone has a folder
+        "AGENTRT_TOOLS",  # it runs no tool
+    },
     "worker": {
         "AGENTRT_DATA",
         "AGENTRT_HOST",  # it listens nowhere
@@ -34,6 +37,8 @@ WITHOUT = {
         "AGENTRT_KEY",  # it calls no API
         "OPENAI_API_KEY",  # it asks no model
         "OPENAI_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL",
     },
 }
 
@@ -59,7 +64,7 @@ def test_the_compose_file_is_one_by_the_specification_s_schema() -> None:
 @pytest.mark.parametrize("name", WITHOUT)
 def test_each_setting_reaches_the_services_that_read_it(name: str) -> None:
     """One that is new belongs into docker-compose.yml and .env.example, or into the table above."""
-    assert set(SERVICES[name]["environment"]) - OF_LIBPQ == SETTINGS - WITHOUT[name]
+    assert set(SERVICES[name]["environment"]) - NOT_OURS == SETTINGS - WITHOUT[name]
 
 
 def test_the_example_of_env_names_every_variable_and_each_secret_is_asked_for() -> None:

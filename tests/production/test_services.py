@@ -1,9 +1,9 @@
 """Sidecar and worker from the built image, run as docker-compose.yml says."""
 
 import asyncio
+from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
-import psycopg2
 import pytest
 
 from tests.house.api import opened
@@ -11,8 +11,10 @@ from tests.house.log import assert_complete
 from tests.house.processes import Process
 from tests.house.provider import Provider
 from tests.house.toolserver import ToolServer
+from tests.production.composefile import composed
 from tests.production.conftest import Contained
 from tests.production.containers import Container
+from tests.production.docs import module
 
 
 @pytest.fixture
@@ -43,12 +45,28 @@ async def test_a_turn_with_a_tool_runs_through_healthy_services_that_stop_in_tim
     assert [path for one in pair.values() for path in one.cwd.iterdir()] == []
 
 
+async def test_a_tool_in_python_is_run_from_the_folder_that_is_mounted(
+    contained: Contained, simulator: Process, secrets: dict[str, str], tmp_path: Path
+) -> None:
+    given = {"OPENAI_API_KEY": "simulated", "OPENAI_BASE_URL": f"{simulator.url}/v1"}
+    given |= {"AGENTRT_TOOLS": "prices", "AGENTRT_TOOLS_FOLDER": "./tools"}
+    (mounted,) = composed({**secrets, **given})["services"]["worker"]["volumes"]
+    sidecar, worker = contained("sidecar", given), contained("worker", given)
+    assert mounted == f"./tools:{worker.own['PYTHONPATH']}:ro"
+    (tmp_path / "prices.py").write_text(module())
+    worker.own = {**worker.own, "PYTHONPATH": str(tmp_path)}
+    for container in (sidecar, worker):
+        await asyncio.to_thread(container.start().up)
+    async with opened(sidecar.process, secrets["AGENTRT_KEY"]) as api:
+        await api.agent("seller", tools=["price"])
+        run = await api.turn("seller", "seats: 3")
+    (call,) = run["tool_calls"]
+    assert call["result"] == {"euros": 20 * call["arguments"]["seats"]}, call
+
+
 def test_a_service_that_hangs_is_unhealthy_until_it_goes_on(pair: dict[str, Container]) -> None:
     sidecar, worker = pair["sidecar"].up(), pair["worker"].up()
     worker.process.signal(SIGSTOP)
-    with psycopg2.connect(worker.env["DATABASE_URL"], password=worker.env["PGPASSWORD"]) as late:
-        late.cursor().execute("UPDATE process SET beat_at = beat_at - interval '15 seconds'")
-    late.close()
     assert worker.becomes(healthy=False) and sidecar.is_healthy()
     sidecar.process.signal(SIGSTOP)
     assert sidecar.becomes(healthy=False)
