@@ -43,7 +43,7 @@ CREATE TABLE event (
   PRIMARY KEY (run, seq)
 );
 
--- Content-addressed: name = sha256(previous ‖ body). Keyed by customer, so that one can be erased.
+-- Content-addressed: name = sha256(previous || body). Keyed by customer, so that one can be erased.
 CREATE TABLE part (
   customer text NOT NULL,
   name text NOT NULL,
