@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import example
+import imports
 import n8n
 import npm
 import psycopg2
 import pytest
+from package import PACKAGE
+from psycopg2.extensions import make_dsn
 from rest import Rest
 from stack import Stack
 
@@ -50,10 +53,10 @@ def package(root: Path) -> Path:
     """What the stage `nodes` leaves in /n8n."""
     built = root / "nodes"
     built.mkdir()
-    npm.install(npm.Path(n8n.PACKAGE), what="Node package")
+    npm.install(PACKAGE, what="Node package")
 
     def link(folder: Path) -> None:
-        (folder / "node_modules").symlink_to(n8n.PACKAGE / "node_modules")
+        (folder / "node_modules").symlink_to(PACKAGE / "node_modules")
 
     stage = dockerfile.stages()["nodes"]
     dockerfile.build(stage, built, npm.environment(), {"npm ci": link})
@@ -83,13 +86,18 @@ def running(
     )
     for name, port in (("n8n", ports["n8n"]), ("n8n-worker", free_port())):
         made[name] = n8n_container(service(name, secrets), package, ports, port, root)
-    credential = {"sidecar_url": sidecar.base, "key": secrets["AGENTRT_KEY"]}
-    n8n._import(root, made["n8n"].env, **credential)
+    login = {"user": "n8n", "dbname": "n8n", "password": secrets["N8N_POSTGRES_PASSWORD"]}
+    dsn = make_dsn(host="127.0.0.1", port=ports["postgres"], **login)
+    about = {"sidecar_url": sidecar.base, "key": secrets["AGENTRT_KEY"]}
+    about["encrypted_by"] = secrets["N8N_ENCRYPTION_KEY"]
+    with imports.opened(root, made["n8n"].env, n8n.COMMAND, dsn) as kept:
+        imports.give_credential(kept, n8n.CREDENTIAL, **about)
+        imports.give_workflows(kept)
     try:
         for name in ("n8n", "n8n-worker"):
             made[name].start().up()
         Rest(url, **{"browser-id": "agentrt"}).must("POST", "/rest/owner/setup", OWNER)
-        yield Stack(sidecar, n8n.N8n(url, OWNER), None, "", ""), made
+        yield Stack(sidecar, n8n.N8n(url, OWNER), None, "", "", ()), made
     finally:
         for container in made.values():
             container.kill()
