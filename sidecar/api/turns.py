@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from sidecar.api.door import Ask, validated
 from sidecar.api.runs import Customer, WaitSeconds, customer_of, shown
@@ -45,7 +45,10 @@ class Order(Value):
 
 
 class TurnRequest(Order):
-    agent: ToolRef | Agent
+    agent: Annotated[
+        Annotated[ToolRef, Tag("name")] | Annotated[Agent, Tag("inline")],
+        Discriminator(lambda given: "name" if isinstance(given, str) else "inline"),
+    ]
     message: Content
     conversation: Plain = ""
     tools: tuple[ToolRef, ...] | None = None

@@ -13,7 +13,8 @@ Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Micros = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 JsonSchema = dict[str, Any]
-Url = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=2_000)]
+HOST = r"(\[[0-9A-Fa-f:.]+\](:[0-9]+)?|[!\"$-.0->@-Z^-~]+)"  # the first is IPv6
+Url = Annotated[str, Field(pattern=rf"^https?://{HOST}([/?#][!-~]*)?$", max_length=2_000)]
 Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
 Scope = Literal["run", "read", "admin"]
 Rest = Literal["completed", "failed", "cancelled", "waiting"]
@@ -59,8 +60,8 @@ class HttpConfig(Value):
 class FunctionConfig(Value):
     """A Python function, by its name in a module that AGENTRT_TOOLS lists."""
 
-    module: str = Field(pattern=r"^[A-Za-z_][\w.]{0,199}$")
-    function: str = Field(pattern=r"^[A-Za-z_]\w{0,99}$")
+    module: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,199}$")
+    function: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
 
 
 CONFIGS = {"http": HttpConfig, "function": FunctionConfig}

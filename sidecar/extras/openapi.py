@@ -87,10 +87,32 @@ def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
     for route in routes:
         told = operation(route, routes, schemas)
         paths.setdefault(plain(route.path), {})[route.method.lower()] = told
+    schemas |= {title: by_kind(schemas, one) for title, one in schemas.items()}
     keys = {"type": "http", "scheme": "bearer", "description": "its scopes: run, read, admin"}
     components = {"schemas": exact(schemas), "securitySchemes": {"key": keys}}
     info = {"title": "agentrt", "version": version}
     return {"openapi": "3.1.0", "info": info, "paths": exact(paths), "components": components}
+
+
+def by_kind(schemas: dict[str, Any], schema: Any) -> dict[str, Any]:
+    """Each kind of contract has a config of its own; http is the kind that need not be named."""
+    told = schema.get("properties", {})
+    if "config" not in told:
+        return schema
+    kinds = told["kind"].get("enum", ["caller"])
+    configs: dict[str, Any] = {"http": {"$ref": REF.format(model="HttpConfig")}}
+    configs |= {
+        "function": {"$ref": REF.format(model="FunctionConfig")},
+        "caller": {"type": "null"},
+    }
+    needs = {"http": {"config"}, "function": {"config", "kind"}, "caller": {"kind"}}
+    shapes = [
+        schema
+        | {"properties": told | {"kind": {"const": kind}, "config": configs[kind]}}
+        | {"required": sorted({*schema["required"]} | (needs[kind] if len(kinds) > 1 else set()))}
+        for kind in kinds
+    ]
+    return {"anyOf": shapes} if len(shapes) > 1 else shapes[0]
 
 
 def operation(route: Any, routes: Sequence[Any], schemas: dict[str, Any]) -> dict[str, Any]:
