@@ -2,79 +2,23 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
+import orjson
 from pydantic.json_schema import models_json_schema
 
 from sidecar.core.view import RunView
 from sidecar.loop import ENCODERS
 
-TEXT, WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
 REF = "#/components/schemas/{model}"
-PROBLEM = {
-    "description": "RFC 9457: what went wrong, and what to do about it.",
-    "type": "object",
-    "properties": {"type": TEXT | {"pattern": "^urn:agentrt:"}, "status": {"type": "integer"}}
-    | dict.fromkeys(["code", "title", "detail", "field", "remedy"], TEXT),
-    "required": ["type", "code", "title", "status", "detail"],
-    "additionalProperties": False,
-}
-WRONG = {
-    "400": "the body is no JSON",
-    "401": "no key, or one that nobody has",
-    "403": "the key has not this scope",
-    "404": "there is none, or it is another customer's",
-    "409": "something else is in the way",
-    "413": "the body is over 4 MiB",
-    "422": "something is not as it has to be: `field` names it",
-    "500": "agentrt's own fault",
-    "503": "a store is away: try again",
-}
-TYPES = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
-INNER = {"anyOf": [{"type": "boolean"}, {"$ref": REF.format(model="JsonSchema")}]}
-NAMED = {"type": "object", "additionalProperties": INNER}
-KEYWORDS = {
-    "type": {"anyOf": [TYPES, {"type": "array", "items": TYPES, "minItems": 1}]},
-    "properties": NAMED,
-    "required": {"type": "array", "items": TEXT, "uniqueItems": True},
-    "items": INNER,
-    "anyOf": {"type": "array", "minItems": 1, "items": INNER},
-    "enum": {"type": "array"},
-    "description": TEXT,
-}
-JSON_SCHEMA = {
-    "description": "JSON Schema 2020-12, all of it; references lead to places in the same schema.",
-    "externalDocs": {"url": "https://json-schema.org/draft/2020-12/schema"},
-    "type": "object",
-    "properties": KEYWORDS,
-}
-EVENT = {
-    "properties": {"run": TEXT | {"format": "uuid"}, "seq": WHOLE, "at_ms": WHOLE, "at": TEXT}
-    | {"kind": TEXT, "body": {"type": "object"}, "hash": TEXT},
-    "required": ["run", "seq", "at", "kind", "body", "hash"],
-}
-PART = {"properties": dict.fromkeys(["name", "previous", "body"], TEXT)}
-GIVEN = {
-    "get_events": {
-        "properties": {"hash": TEXT, "events": {"type": "array", "items": EVENT}}
-        | {"parts": {"type": "array", "items": PART}},
-        "required": ["hash", "events", "parts"],
-    },
-    "get_health": {"properties": {"status": {"enum": ["up", "down"]}}, "required": ["status"]},
-    "get_live": {"properties": {"status": {"const": "up"}}, "required": ["status"]},
-    "get_openapi": {"required": ["openapi", "info", "paths", "components"]},
-}
-TOLD_ONCE = {
-    "digest": TEXT | {"description": "of a tool's binding"},
-    "signing_secret": TEXT | {"description": "in the answer to PUT, where something is signed"},
-    "key": TEXT | {"description": "in the answer to PUT of a key, and never again"},
-}
-IDEMPOTENT = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "one key, one run, however often it is sent",
-    "schema": TEXT | {"pattern": "^[!-~]{1,200}$"},
-}
+
+
+@cache
+def said() -> dict[str, Any]:
+    """What neither a model nor the table of routes says."""
+    return orjson.loads((files("sidecar.extras") / "openapi.json").read_bytes())
 
 
 def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
@@ -82,37 +26,14 @@ def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
     given = {(route.gives, "serialization") for route in routes if route.gives}
     ordered: Any = sorted(asked | given, key=lambda pair: (pair[0].__name__, pair[1]))
     _, definitions = models_json_schema(ordered, ref_template=REF)
-    schemas = definitions["$defs"] | {"Problem": PROBLEM, "JsonSchema": JSON_SCHEMA}
-    paths: dict[str, Any] = {}
+    schemas, paths = definitions["$defs"] | said()["schemas"], dict[str, Any]()
     for route in routes:
-        told = operation(route, routes, schemas)
-        paths.setdefault(plain(route.path), {})[route.method.lower()] = told
-    schemas |= {title: by_kind(schemas, one) for title, one in schemas.items()}
+        path = re.sub(r":[^}]*", "", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = operation(route, routes, schemas)
+    schemas = {title: by_kind(schema) for title, schema in schemas.items()}
     keys = {"type": "http", "scheme": "bearer", "description": "its scopes: run, read, admin"}
-    components = {"schemas": exact(schemas), "securitySchemes": {"key": keys}}
-    info = {"title": "agentrt", "version": version}
-    return {"openapi": "3.1.0", "info": info, "paths": exact(paths), "components": components}
-
-
-def by_kind(schemas: dict[str, Any], schema: Any) -> dict[str, Any]:
-    """Each kind of contract has a config of its own; http is the kind that need not be named."""
-    told = schema.get("properties", {})
-    if "config" not in told:
-        return schema
-    kinds = told["kind"].get("enum", ["caller"])
-    configs: dict[str, Any] = {"http": {"$ref": REF.format(model="HttpConfig")}}
-    configs |= {
-        "function": {"$ref": REF.format(model="FunctionConfig")},
-        "caller": {"type": "null"},
-    }
-    needs = {"http": {"config"}, "function": {"config", "kind"}, "caller": {"kind"}}
-    shapes = [
-        schema
-        | {"properties": told | {"kind": {"const": kind}, "config": configs[kind]}}
-        | {"required": sorted({*schema["required"]} | (needs[kind] if len(kinds) > 1 else set()))}
-        for kind in kinds
-    ]
-    return {"anyOf": shapes} if len(shapes) > 1 else shapes[0]
+    whole = {"openapi": "3.1.0", "info": {"title": "agentrt", "version": version}, "paths": paths}
+    return exact(whole | {"components": {"schemas": schemas, "securitySchemes": {"key": keys}}})
 
 
 def operation(route: Any, routes: Sequence[Any], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -121,22 +42,22 @@ def operation(route: Any, routes: Sequence[Any], schemas: dict[str, Any]) -> dic
     if route.takes.model_fields:
         required = any(field.is_required() for field in route.takes.model_fields.values())
         told["requestBody"] = {"required": required} | content(asked(route, schemas))
-    good = {"description": "done"}
-    if route.method != "DELETE":
-        good |= content(given(route, schemas)) | {"links": links(route, routes)}
-    statuses = ["204"] if route.method == "DELETE" else ["200"]
+    if route.method == "DELETE":
+        return told | {"responses": {"204": {"description": "done"}} | refusals(route)}
+    good = content(given(route, schemas)) | {"links": links(route, routes)}
+    statuses = {"200": good | {"description": "done"}}
     if route.method == "POST" and route.gives is RunView:
-        statuses.append("202")
-    return told | {"responses": dict.fromkeys(statuses, good) | refusals(route)}
+        statuses["202"] = good | {"description": "it still goes"}
+    return told | {"responses": statuses | refusals(route)}
+
+
+def door(route: Any) -> Any:
+    """Of documents; None for any other call."""
+    return getattr(route.function, "__self__", None)
 
 
 def name(route: Any) -> str:
-    folder = getattr(getattr(route.function, "__self__", None), "folder", "")
-    return f"{route.function.__name__}_{folder}".strip("_")
-
-
-def plain(path: str) -> str:
-    return re.sub(r":[^}]*", "", path)
+    return "_".join([route.function.__name__, *([door(route).folder] if door(route) else [])])
 
 
 def variables(route: Any) -> list[str]:
@@ -144,63 +65,55 @@ def variables(route: Any) -> list[str]:
 
 
 def parameters(route: Any, schemas: dict[str, Any]) -> list[dict[str, Any]]:
-    asked = route.query.model_json_schema().get("properties", {})
-    told = [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()]
-    model = getattr(getattr(route.function, "__self__", None), "model", None)
-    known = schemas[model.__name__]["properties"] if model else {"run": TEXT | {"format": "uuid"}}
+    known: dict[str, Any] = {"run": {"type": "string", "format": "uuid"}}
+    if door(route):
+        known = schemas[door(route).model.__name__]["properties"]
     known = known | {"provider": {"enum": sorted(ENCODERS)}}
-    for one in variables(route):
-        schema = {key: value for key, value in known[one].items() if key != "default"}
-        told.append({"name": one, "in": "path", "required": True, "schema": schema})
-    return told + ([IDEMPOTENT] if name(route) in ("post_turn", "post_generate") else [])
+    inside = [(one, "path", known[one]) for one in variables(route)]
+    queried = route.query.model_json_schema().get("properties", {})
+    inside += [(one, "query", schema) for one, schema in queried.items()]
+    told = [
+        {"name": one, "in": place, "required": place == "path", "schema": schema}
+        for one, place, schema in inside
+    ]
+    return told + ([said()["header"]] if name(route) in ("post_turn", "post_generate") else [])
 
 
 def asked(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """A document's name is in its path, and not asked again."""
     title = route.takes.__name__
     if route.method == "PUT":
-        whole, title = schemas[title], f"{title}Asked"
-        left = {
-            k: v for k, v in whole["properties"].items() if k not in ("name", *variables(route))
-        }
+        whole, title, left_out = schemas[title], f"{title}Asked", {"name", *variables(route)}
+        left = {key: value for key, value in whole["properties"].items() if key not in left_out}
         schemas[title] = whole | {"title": title, "properties": left}
-    return {"$ref": REF.format(model=title)}
+    return ref(title)
 
 
 def given(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    door = getattr(route.function, "__self__", None)
-    if door is None:
-        title = route.gives.__name__ if route.gives else ""
-        return (
-            {"$ref": REF.format(model=title)} if title else {"type": "object"} | GIVEN[name(route)]
-        )
-    title = f"{door.model.__name__}Kept"
-    whole = schemas[door.model.__name__]
-    told = {"properties": whole["properties"] | TOLD_ONCE, "required": list(whole["properties"])}
-    schemas[title] = whole | {"title": title} | told
-    one = {"$ref": REF.format(model=title)}
+    if not door(route):
+        return ref(route.gives.__name__ if route.gives else said()["answers"][name(route)])
+    whole, folder = schemas[door(route).model.__name__], door(route).folder
+    told = {"title": f"{whole['title']}Kept", "required": list(whole["properties"])}
+    told["properties"] = whole["properties"] | said()["told_once"]
+    schemas[told["title"]] = whole | told
     if route.function.__name__ != "list":
-        return one
-    listed = {door.folder: {"type": "array", "items": one}}
-    return {"type": "object", "properties": listed, "required": list(listed)}
+        return ref(told["title"])
+    listed = {folder: {"type": "array", "items": ref(told["title"])}}
+    return {"type": "object", "properties": listed, "required": [folder]}
 
 
 def refusals(route: Any) -> dict[str, Any]:
-    statuses = {"400", "413", "422", "500", "503", "401"}
-    statuses |= {"403"} if route.scope else set()
-    statuses |= {"404"} if route.query.model_fields or route.takes.model_fields else set()
-    statuses |= {"404"} if "{" in route.path else set()
-    statuses |= {"409"} if route.takes.model_fields else set()
-    problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
-    told = {one: {"description": WRONG[one], "content": problem} for one in sorted(statuses)}
-    told["401"] = told["401"] | {
-        "headers": {"WWW-Authenticate": {"required": True, "schema": TEXT}}
-    }
+    """By status, with the reason that it has here."""
+    problem = {"application/problem+json": {"schema": ref("Problem")}}
+    told = {one: {"description": why, "content": problem} for one, why in said()["wrong"].items()}
+    told["401"]["headers"] = said()["asks_for_a_key"]
     if name(route) == "get_health":
-        told["503"] = {"description": WRONG["503"]} | content(
-            {"type": "object"} | GIVEN["get_health"]
-        )
-    return told
+        told["503"] = {"description": "a store is away"} | content(ref("Health"))
+    names_something = route.path.count("{") + len(route.query.model_fields)
+    never = set() if route.scope else {"403"}
+    never |= set() if names_something or route.takes.model_fields else {"404"}
+    never |= set() if route.takes.model_fields else {"409"}
+    return {status: refusal for status, refusal in told.items() if status not in never}
 
 
 def links(route: Any, routes: Sequence[Any]) -> dict[str, Any]:
@@ -217,6 +130,24 @@ def links(route: Any, routes: Sequence[Any]) -> dict[str, Any]:
     return {key: link | {"operationId": key} for key, link in told.items()}
 
 
+def by_kind(schema: dict[str, Any]) -> dict[str, Any]:
+    """Each kind of contract has a config of its own; http is the kind that need not be named."""
+    told = schema.get("properties", {})
+    if "config" not in told:
+        return schema
+    shapes: list[dict[str, Any]] = []
+    for kind in told["kind"].get("enum", [told["kind"].get("const")]):
+        kinds = told | said()["kinds"][kind]["properties"]
+        needs = {*schema["required"], *said()["kinds"][kind]["required"]}
+        needs -= {"kind"} if told["kind"].get("default") == kind else set()
+        shapes.append(schema | {"properties": kinds, "required": sorted(needs & kinds.keys())})
+    return {"anyOf": shapes}
+
+
+def ref(title: str) -> dict[str, Any]:
+    return {"$ref": REF.format(model=title)}
+
+
 def content(schema: Any) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": schema}}}
 
@@ -228,5 +159,5 @@ def exact(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     if node.get("additionalProperties") is True:
-        return {"$ref": REF.format(model="JsonSchema")}
+        return ref("JsonSchema")
     return {key: exact(value) for key, value in node.items()}

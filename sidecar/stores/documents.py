@@ -77,7 +77,7 @@ async def put(db: Db, given: Kind, key: str = "") -> Kind:
     row = {"kind": FOLDER[type(given)], "name": given.name, "version": given.version}
     row["signature"] = hashlib.sha256(key.encode() or canonical(signed)).hexdigest()
     row["body"] = given.model_dump_json(exclude={"name", "version"})
-    for _ in range(1 if given.version else 100):  # somebody else may take the next version
+    for _ in range(1 if given.version else 30):  # somebody else may take the next version
         if rows := await db("put", **row):
             return given.model_copy(update={"version": rows[0][0]})
     detail, remedy = f"{given.ref} has another signature", "Leave version out for the next one."
