@@ -85,7 +85,7 @@ class Contract(Document):
         kind = info.data.get("kind", "http")
         if (given is None) != (kind == "caller"):
             raise ValueError("kinds http and function have one, kind caller has none")
-        return CONFIGS[kind].model_validate(given) if kind in CONFIGS else None
+        return CONFIGS[kind].model_validate(given, strict=True) if kind in CONFIGS else None
 
 
 class CallerTool(Contract):

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -112,6 +113,8 @@ async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     """
     agent = asked.agent if isinstance(asked.agent, Agent) else await get(db, Agent, asked.agent)
     given = asked.model_dump(include={"task", "tools", "output_schema"}, exclude_none=True)
+    if agent is asked.agent:
+        given["version"] = 0  # brought along: nobody takes it for one that is kept here
     if asked.model:
         given["models"] = (asked.model,)
     if asked.timeout_s:
@@ -122,4 +125,8 @@ async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     policy, models = await get(db, Policy, "policy"), await model_rows(db)
     check_models(agent.models, policy, models, "model")
     contracts = (*own, *[await get(db, Contract, ref) for ref in agent.tools])
+    for name, count in Counter(contract.name for contract in contracts).items():
+        if count > 1:
+            remedy = "Give each tool once, under a name of its own."
+            raise Problem(422, "validation", f"two tools are {name}", field="tools", remedy=remedy)
     return Setup(agent=agent, contracts=contracts, policy=policy, models=models)
