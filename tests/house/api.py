@@ -67,7 +67,7 @@ class Api:
     async def tool(self, name: str, **contract: Any) -> dict[str, Any]:
         return self._done(await self("PUT", f"/v1/tools/{name}", contract))
 
-    async def turn(self, agent: str, message: str, **more: Any) -> dict[str, Any]:
+    async def turn(self, agent: Any, message: str, **more: Any) -> dict[str, Any]:
         """A turn that has a run: 200 when it rests, 202 when it does not."""
         answer = await self("POST", "/v1/turns", {"agent": agent, "message": message, **more})
         assert answer.status == (202 if answer.body.get("status") == "running" else 200), answer
