@@ -11,7 +11,7 @@ from sidecar.extras.children import watched
 
 SHOW_EVERY_S = 15
 END_LINES = 15
-DISK_FULL = ("ENOSPC", "No space left on device", "Errno 28")
+DISK_FULL = ("ENOSPC", "No space left on device", "Check free disk space")
 NO_SPACE = (
     "The disk is full: all of it together needs 5 GB, and the temporary folder some more. "
     "Make room, and say it again: what is done is kept."

@@ -96,7 +96,9 @@ def main() -> int:
         say("Stopped.")
         return 0
     except (Failed, Fault, OSError) as error:
-        say(f"\n{NO_SPACE if is_full(str(error)) else error}")
+        say(f"\n{error}")
+        if is_full(str(error)):
+            say(NO_SPACE)
         return 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from down import is_up
 from lock import digest, is_stamped, locked
-from progress import Failed, run, say
+from progress import Failed, run
 
 DEV = Path(__file__).parent
 ROOT = DEV.parents[1]
@@ -61,10 +61,10 @@ def _make(venv: Path, marker: Path, lock: int) -> None:
             "The Python packages are to be replaced, and `make up` runs on them: make down"
         )
     marker.unlink(missing_ok=True)
-    say(f"Python environment: installing into {venv} (about half a minute) ...")
-    command = [sys.executable, "-m", "venv", "--clear", venv]
-    run("Python environment: making it", command, cwd=ROOT, env=_env(), remedy=NO_VENV, keep=[lock])
-    _python(venv, "Python packages: installing", (*PIP, *LOCKED), lock, remedy=NO_PACKAGES)
+    command, what = [sys.executable, "-m", "venv", "--clear", venv], f"Python: making {venv}"
+    run(what, command, cwd=ROOT, env=_env(), remedy=NO_VENV, keep=[lock])
+    what = "Python packages (half a minute): installing"
+    _python(venv, what, (*PIP, *LOCKED), lock, remedy=NO_PACKAGES)
     _link_node(venv)
 
 

@@ -124,7 +124,7 @@ def last_words(log: Path) -> str:
 
 
 def _said(line: str) -> str:
-    with suppress(ValueError, AttributeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError):
         told = json.loads(line)
         return " ".join([told["message"], *told.get("exc_info", "").splitlines()[-1:]])
     return line
