@@ -7,10 +7,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
+import psycopg2
 import pytest
 from down import is_up
 from lock import holders, is_locked
@@ -165,6 +167,21 @@ def test_a_database_of_another_postgres_is_told_so(upped: Upped) -> None:
     status, said = upped.ended()
     version.write_text(kept_version)
     assert status == 1 and "initialized by PostgreSQL version 17" in said, said
+
+
+def test_a_database_of_a_newer_agentrt_is_left_alone_and_told_so(upped: Upped) -> None:
+    assert upped.works()
+    connection = psycopg2.connect(host=upped.data / "pg", user="app", dbname="agentrt")
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO migration VALUES (999)")
+        assert upped.child
+        upped.child.terminate()
+        upped.ended()
+    upped.start()
+    status, said = upped.ended()
+    assert status == 1 and " migrations, this agentrt knows " in said, said
+    assert "Upgrade agentrt, or restore an older backup" in said
 
 
 def test_a_key_is_made_once_and_again_when_it_was_lost_or_cut_off(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import psycopg2
 import zstandard
 from psycopg2.errors import DivisionByZero, UniqueViolation
 
-from sidecar.errors import Fenced, Problem, StoreDown, Taken
+from sidecar.errors import Fenced, Misconfigured, Problem, StoreDown, Taken
 
 SQL = files("sidecar.stores") / "sql"
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
 ALONE = "SELECT pg_advisory_xact_lock(8700);"
-MIGRATION = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY);"
+MIGRATION = "CREATE TABLE IF NOT EXISTS migration (version int PRIMARY KEY); TABLE migration;"
 
 
 @cache
@@ -77,8 +77,11 @@ class Db:
 
     async def migrate(self) -> int:
         """Applies what is missing, each file in a transaction; how many there are."""
-        await self.execute([(ALONE + MIGRATION, None)])
+        done = await self.execute([(ALONE + MIGRATION, None)])
         steps = sorted((SQL / "migrations").iterdir(), key=lambda path: path.name)
+        if len(done) > len(steps):
+            newer = f"the database has {len(done)} migrations, this agentrt knows {len(steps)}"
+            raise Misconfigured(newer, remedy="Upgrade agentrt, or restore an older backup")
         for number, step in enumerate(steps, 1):
             claim = f"{ALONE} INSERT INTO migration VALUES ({number});"
             try:
