@@ -64,9 +64,10 @@ def stack(
         start = Start(data, context, keep)
         env = dict(environ) | _stores(start, environ)
         simulator = None
-        if not env.get("OPENAI_API_KEY"):
+        if not (env.get("OPENAI_API_KEY") or env.get("ANTHROPIC_API_KEY")):
             simulator = _simulator(start, env)
             env |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": f"{simulator.base}/v1"}
+            env |= {"ANTHROPIC_API_KEY": SIMULATED_KEY, "ANTHROPIC_BASE_URL": simulator.base}
         sidecar = _sidecar(start, env, port=sidecar_port, n8n_port=n8n_port)
         folder = data / "n8n"
         folder.mkdir(exist_ok=True)
@@ -93,7 +94,7 @@ def _stores(start: Start, environ: Env) -> dict[str, str]:
 
 
 def _simulator(start: Start, env: Env) -> Rest:
-    say("OpenAI: no OPENAI_API_KEY, so a local simulator takes its place ...")
+    say("Providers: no OPENAI_API_KEY or ANTHROPIC_API_KEY, so a local simulator answers ...")
     port = str(free_port())
     rest = Rest(f"http://127.0.0.1:{port}", authorization=f"Bearer {SIMULATED_KEY}")
     ready = partial(rest.answers, "/v1/models")
