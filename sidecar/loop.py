@@ -11,13 +11,12 @@ from sidecar.core.run import Run
 from sidecar.core.schema import answer
 from sidecar.core.turn import CallModel, Wait, called, conversation, decide
 from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
-from sidecar.providers.wire import PROVIDERS, Wire, decode
+from sidecar.providers.wire import Wire, decode, encoders
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
 from sidecar.stores.runlog import Journal, opened
 from sidecar.telemetry import log, now_ms
 
-ENCODERS = {name: provider.encoder for name, provider in PROVIDERS.items()}
 ATTEMPT_S = 60
 LEASE_S = 10
 
@@ -111,7 +110,7 @@ class Loop:
         names = tuple(sorted(self.wires))
         troubles = await self.doorbell.troubles(names)
         seen = e.Seen(at_ms=now_ms(), providers=names, simulated=simulated, troubles=troubles)
-        said, parts, body = called(journal.run, seen, ENCODERS)
+        said, parts, body = called(journal.run, seen, encoders(names))
         journal.write(said, parts)
         if not isinstance(said, e.Called):
             return

@@ -10,8 +10,18 @@ from sidecar.core import events as e
 from sidecar.core.replay import verdict
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, decide
-from sidecar.loop import ENCODERS
-from tests.house.runs import LUNA, SEEN, SOL, TITLED, Story, call_item, cut, response, setup
+from tests.house.runs import (
+    ENCODERS,
+    LUNA,
+    SEEN,
+    SOL,
+    TITLED,
+    Story,
+    call_item,
+    cut,
+    response,
+    setup,
+)
 from tests.house.runs import text_item as text
 
 ANSWERS = {

@@ -10,8 +10,7 @@ from sidecar.core import events as e
 from sidecar.core.events import chain, part, unchain
 from sidecar.core.messages import canonical
 from sidecar.core.replay import Bundle, verdict
-from sidecar.loop import ENCODERS
-from tests.house.runs import RUN, Story, response, setup, text_item
+from tests.house.runs import ENCODERS, RUN, Story, response, setup, text_item
 
 CANONICAL = [
     # Keys in the order of their code points, however deep; no space.

@@ -12,10 +12,9 @@ from sidecar.core.dialect import ABOUT_TOOLS
 from sidecar.core.messages import Message, Opaque, ToolCall, Usage
 from sidecar.core.turn import Payload
 from sidecar.errors import ModelFault
-from sidecar.loop import ENCODERS
-from sidecar.providers.openai import spoken
+from sidecar.extras.providers.openai import spoken
 from sidecar.providers.wire import decode, fault
-from tests.house.runs import TITLED, Story, call_item, cut, response, setup, text_item
+from tests.house.runs import ENCODERS, TITLED, Story, call_item, cut, response, setup, text_item
 
 PARAMS: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x=="}

@@ -15,8 +15,7 @@ from sidecar.core.messages import canonical
 from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.turn import Encoder, Payload
-from sidecar.loop import ENCODERS
-from tests.house.runs import TITLED, Story, response, setup, text_item
+from tests.house.runs import ENCODERS, TITLED, Story, response, setup, text_item
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 

@@ -20,7 +20,7 @@ from sidecar.core.documents import (
 from sidecar.core.replay import Verdict
 from sidecar.core.view import RunView
 from sidecar.errors import StoreDown
-from sidecar.loop import ENCODERS
+from sidecar.providers.wire import PROVIDERS
 from sidecar.stores.doorbell import AWAY
 
 VERSION = version("agentrt")
@@ -48,7 +48,7 @@ async def get_health(ask: Ask) -> tuple[int, Any]:
     up, absent = stores["postgres"], {"configured": False, "simulated": False}
     there = {k: {"configured": True, "simulated": wire.simulated} for k, wire in wires.items()}
     told |= {"version": VERSION, "stores": stores, "runs": len(loop.driven)}
-    told |= {"providers": dict.fromkeys(ENCODERS, absent) | there}
+    told |= {"providers": dict.fromkeys(PROVIDERS, absent) | there}
     return 200 if up == "up" else 503, {"status": up} | (told if ask.customer else {})
 
 

@@ -18,7 +18,7 @@ from sidecar.core.run import Run
 from sidecar.core.schema import flaws
 from sidecar.core.view import RunView
 from sidecar.errors import Fenced, Problem
-from sidecar.loop import ENCODERS
+from sidecar.providers.wire import encoders
 from sidecar.stores.db import packed
 from sidecar.stores.runlog import bundle
 
@@ -172,4 +172,4 @@ def fitting(run: Run, one: CallResult) -> None:
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:
-    return 200, verdict(await log_of(ask), ENCODERS)
+    return 200, verdict(await log_of(ask), encoders())

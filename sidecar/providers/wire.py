@@ -1,23 +1,23 @@
 """The only sender: our bytes out, the provider's bytes back, every failure a ModelFault.
 
-A provider is a row of PROVIDERS. Its SDK carries authentication, base URL, headers and error
-classes, and is imported when there is a key for it; its public low-level `post(content=...)`
-leaves the body alone. Its own retries are off: every retry is an event.
+A provider is a row of PROVIDERS and a leaf of its name in extras/providers. Its SDK carries
+authentication, base URL, headers and error classes; its public low-level `post(content=...)`
+leaves the body alone. Its own retries are off: every retry is an event. SDK and leaf are loaded
+when there is a key for them, the leaf also for a replay.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 import httpx2
 import orjson
 
-from sidecar.core.messages import Opaque, Reply, ToolCall, Usage
+from sidecar.core.messages import Opaque, Reply, ToolCall
 from sidecar.core.turn import Encoder
 from sidecar.errors import ModelFault
-from sidecar.providers import anthropic, openai
 
 JSON = {"content-type": "application/json"}
 # Sources: the pages on errors of OpenAI's and Anthropic's API references and the error types of
@@ -32,29 +32,29 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """`read`: outcome, text, calls and own blocks of a response; `usage`: of what it counted."""
-
-    client: str
-    path: str
-    encoder: Encoder
-    read: Callable[[Any], tuple[Any, ...]]
-    usage: Callable[[Any], Usage]
-
-
 PROVIDERS = {
-    "openai": Provider("openai.AsyncOpenAI", "/responses", *openai.SPEAKS),
-    "anthropic": Provider("anthropic.AsyncAnthropic", "/v1/messages", *anthropic.SPEAKS),
+    "openai": ("openai.AsyncOpenAI", "/responses"),
+    "anthropic": ("anthropic.AsyncAnthropic", "/v1/messages"),
 }
+
+
+@cache
+def speaks(provider: str) -> tuple[Encoder, Callable[[Any], tuple[Any, ...]], Any]:
+    """Its encoder; outcome, text, calls and own blocks of a response; usage of what it counted."""
+    return import_module(f"sidecar.extras.providers.{provider}").SPEAKS
+
+
+def encoders(names: Iterable[str] = PROVIDERS) -> dict[str, Encoder]:
+    return {name: speaks(name)[0] for name in names}
 
 
 class Wire:
     """One provider with its key. `simulated`: the key is the word "simulated"."""
 
     def __init__(self, name: str, key: str, base_url: str) -> None:
-        self.simulated, self.path = key == "simulated", PROVIDERS[name].path
-        sdk, _, client = PROVIDERS[name].client.partition(".")
+        client, self.path = PROVIDERS[name]
+        sdk, _, client = client.partition(".")
+        self.simulated = key == "simulated"
         self.sdk: Any = import_module(sdk)
         self.client = getattr(self.sdk, client)(api_key=key, base_url=base_url, max_retries=0)
 
@@ -95,14 +95,14 @@ def fault(status: int, raw: bytes) -> ModelFault:
 def decode(provider: str, raw: bytes) -> Reply:
     """ModelFault `garbled` for what does not read as documented, or the class of a failure."""
     try:
-        said, row = orjson.loads(raw), PROVIDERS[provider]
+        said, (_, read, usage) = orjson.loads(raw), speaks(provider)
         if said.get("error"):
             raise fault(200, raw)
-        outcome, text, calls, items = row.read(said)
+        outcome, text, calls, items = read(said)
         known: dict[str, Any] = {"text": text, "model": said["model"], "id": said["id"]}
         known["outcome"] = "tool_calls" if calls and outcome == "ok" else outcome
         known["calls"] = [ToolCall(id=i, tool=tool, arguments=given) for i, tool, given in calls]
-        known["usage"] = row.usage(said["usage"]) if said.get("usage") else None
+        known["usage"] = usage(said["usage"]) if said.get("usage") else None
         blocks = orjson.dumps(items).decode()
         return Reply(opaque=Opaque(provider=provider, model=said["model"], items=blocks), **known)
     except (ValueError, LookupError, TypeError, AttributeError) as wrong:

@@ -12,9 +12,11 @@ from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, conversation, decide
 from sidecar.errors import ModelFault
-from sidecar.loop import ENCODERS, failed, replied
+from sidecar.loop import failed, replied
+from sidecar.providers.wire import encoders
 from sidecar.stores.documents import built_in
 
+ENCODERS = encoders()
 RUN = "01990000-0000-7000-8000-000000000001"
 LUNA, SOL = "openai/gpt-6-luna", "openai/gpt-6.1-sol"
 SEEN = e.Seen(at_ms=7, providers=("openai",), simulated=())
