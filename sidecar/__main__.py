@@ -17,8 +17,7 @@ from pydantic import ValidationError
 from sidecar.api.door import App, application
 from sidecar.api.routes import ROUTES
 from sidecar.errors import Misconfigured, StoreDown
-from sidecar.loop import Loop
-from sidecar.providers.wire import PROVIDERS, Wire
+from sidecar.loop import Loop, Provider
 from sidecar.settings import Settings
 from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell
@@ -34,9 +33,10 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     if not given.key and given.host not in ("127.0.0.1", "::1", "localhost"):
         remedy = "Set AGENTRT_KEY, or listen on 127.0.0.1"
         raise Misconfigured(f"no key protects {given.host}", remedy=remedy)
-    told = vars(given)
-    wires = {k: Wire(k, told[f"{k}_key"], told[f"{k}_url"]) for k in PROVIDERS if told[f"{k}_key"]}
-    loop = Loop(db, doorbell, wires, name)
+    providers: dict[str, Provider] = {}
+    if given.openai_key or given.anthropic_key:
+        providers = import_module("sidecar.extras.providers.wire").opened(vars(given))
+    loop = Loop(db, doorbell, providers, name)
     await loop.beat()
     app = App(loop, given.key, given.secret)
     runner = web.AppRunner(application(app, ROUTES), access_log=None, keepalive_timeout=75)
@@ -46,8 +46,8 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     await until_stopped(forever("beat", loop.beat, 1), watch, forever("hear", doorbell.hear, 1))
     await runner.cleanup()
     await asyncio.wait([*loop.busy(), idle()], timeout=DRAIN_S)
-    for wire in wires.values():
-        await wire.client.close()
+    for provider in providers.values():
+        await provider.close()
 
 
 async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:

@@ -1,17 +1,18 @@
 """Decide, write, do, again: drives the runs that this process owns."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sidecar.core import events as e
+from sidecar.core.messages import Reply
 from sidecar.core.route import row_of, untried
 from sidecar.core.run import Run
 from sidecar.core.schema import answer
-from sidecar.core.turn import CallModel, Wait, called, conversation, decide
+from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
 from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
-from sidecar.providers.wire import Wire, decode, encoders
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
 from sidecar.stores.runlog import Journal, opened
@@ -21,11 +22,26 @@ ATTEMPT_S = 60
 LEASE_S = 10
 
 
-class Loop:
-    """`owner` is this process; `wires` are the providers that have a key."""
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One that has a key. `decode` and `send` (a body, within seconds) raise ModelFault."""
 
-    def __init__(self, db: Db, doorbell: Doorbell, wires: Mapping[str, Wire], owner: str) -> None:
-        self.db, self.doorbell, self.wires, self.owner = db, doorbell, wires, owner
+    encoder: Encoder
+    decode: Callable[[bytes], Reply]
+    send: Callable[[bytes, float], Coroutine[Any, Any, bytes]]
+    close: Callable[[], Awaitable[None]]
+    simulated: bool
+
+
+Providers = Mapping[str, Provider]
+
+
+class Loop:
+    """`owner` is this process; `providers` are those that have a key."""
+
+    def __init__(self, db: Db, doorbell: Doorbell, providers: Providers, owner: str) -> None:
+        self.db, self.doorbell, self.providers, self.owner = db, doorbell, providers, owner
+        self.encoders = {name: provider.encoder for name, provider in providers.items()}
         self.driven: dict[asyncio.Task[None], Journal] = {}
 
     def begin(self, journal: Journal) -> asyncio.Task[None]:
@@ -106,11 +122,11 @@ class Loop:
                 journal.beside.append(("heard", {"run": run.id, "key": key}))
 
     async def call_model(self, journal: Journal) -> None:
-        simulated = tuple(sorted(name for name, wire in self.wires.items() if wire.simulated))
-        names = tuple(sorted(self.wires))
+        simulated = tuple(sorted(name for name, wire in self.providers.items() if wire.simulated))
+        names = tuple(sorted(self.providers))
         troubles = await self.doorbell.troubles(names)
         seen = e.Seen(at_ms=now_ms(), providers=names, simulated=simulated, troubles=troubles)
-        said, parts, body = called(journal.run, seen, encoders(names))
+        said, parts, body = called(journal.run, seen, self.encoders)
         journal.write(said, parts)
         if not isinstance(said, e.Called):
             return
@@ -119,7 +135,8 @@ class Loop:
         left_s = max(0.1, (run.deadline_ms - start_ms) / 1_000) / max(1, untried(said.route))
         try:
             raw = await self.send(run, said.provider, body, min(ATTEMPT_S, left_s))
-            write(*replied(run, raw, call=said.call, latency_ms=now_ms() - start_ms))
+            reply, latency_ms = self.providers[said.provider].decode(raw), now_ms() - start_ms
+            write(*replied(run, reply, raw, call=said.call, latency_ms=latency_ms))
             if said.provider in troubles:
                 await self.doorbell.trouble(said.provider, over=True)
         except ModelFault as fault:
@@ -129,7 +146,7 @@ class Loop:
 
     async def send(self, run: Run, provider: str, body: bytes, timeout_s: float) -> bytes:
         """The raw answer; who cancels the turn meanwhile does not wait for it."""
-        sending = asyncio.ensure_future(self.wires[provider].send(body, timeout_s))
+        sending = asyncio.ensure_future(self.providers[provider].send(body, timeout_s))
         while not sending.done():
             ringing = asyncio.ensure_future(self.doorbell.next_ring(run.id).wait())
             await asyncio.wait([sending, ringing], return_when=asyncio.FIRST_COMPLETED)
@@ -145,11 +162,10 @@ async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
         await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
 
 
-def replied(run: Run, raw: bytes, **told: Any) -> tuple[e.Replied, list[e.Part]]:
-    """What a raw answer says, costs and is worth; ModelFault when it says nothing."""
-    row = row_of(run.setup.models, run.models[-1])
+def replied(run: Run, reply: Reply, raw: bytes, **told: Any) -> tuple[e.Replied, list[e.Part]]:
+    """What an answer costs and is worth."""
+    row, kept = row_of(run.setup.models, run.models[-1]), e.part(raw)
     assert row
-    reply, kept = decode(row.provider, raw), e.part(raw)
     if reply.outcome == "ok":
         told["answer"], told["flaws"] = answer(reply.text, run.setup.agent.output_schema)
     cost = row.cost_micros(reply.usage) if reply.usage else run.reserved_micros

@@ -13,7 +13,7 @@ from sidecar.core.events import Ended
 from sidecar.core.messages import Message, Text, ToolCall, Usage
 from sidecar.core.turn import Payload, decide
 from sidecar.errors import ModelFault
-from sidecar.providers.wire import decode, fault
+from sidecar.extras.providers.wire import decode, fault
 from tests.house.runs import ENCODERS, SEEN, TITLED, Story, call_item, contract, setup, text_item
 from tests.house.runs import response as openai_says
 from tests.test_core_dialect import TEXT, closed

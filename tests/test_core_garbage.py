@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from sidecar.errors import ModelFault
-from sidecar.providers.wire import decode, fault
+from sidecar.extras.providers.wire import decode, fault
 from tests.house.runs import call_item, response, text_item
 from tests.test_core_anthropic import THOUGHT, says, text_block, use
 

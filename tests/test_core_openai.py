@@ -13,7 +13,7 @@ from sidecar.core.messages import Message, Opaque, ToolCall, Usage
 from sidecar.core.turn import Payload
 from sidecar.errors import ModelFault
 from sidecar.extras.providers.openai import spoken
-from sidecar.providers.wire import decode, fault
+from sidecar.extras.providers.wire import decode, fault
 from tests.house.runs import ENCODERS, TITLED, Story, call_item, cut, response, setup, text_item
 
 PARAMS: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)

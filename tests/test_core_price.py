@@ -13,7 +13,7 @@ from sidecar.stores.documents import built_in
 PRICE = Price(input=1_000_000, cached=100_000, cache_write=1_250_000, output=8_000_000)
 LONG = Price(input=2_000_000, cached=200_000, cache_write=2_500_000, output=12_000_000)
 SIZES: Any = {"context_tokens": 1_000_000, "output_tokens": 100_000}
-ROW = ModelRow(provider="p", model="m", price=PRICE, source="made up", **SIZES)
+ROW = ModelRow(provider="openai", model="m", price=PRICE, source="made up", **SIZES)
 TIERED = ROW.model_copy(update={"long_over": 1_000, "long_price": LONG})
 COSTS: list[tuple[ModelRow, Usage, int]] = [
     (ROW, Usage(), 0),  # nothing

@@ -6,12 +6,10 @@ from typing import Any
 from pydantic import Field
 
 from sidecar.api.door import Ask
-from sidecar.core.documents import Contract, Document, Hook, Key, ModelRow, Policy
+from sidecar.core.documents import Contract, Document, Hook, Key, Policy
 from sidecar.core.messages import Value
 from sidecar.core.schema import check_schemas
 from sidecar.core.turn import binding_digest
-from sidecar.errors import Problem
-from sidecar.providers.wire import PROVIDERS
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
 
@@ -65,11 +63,8 @@ class Doors:
         return 200, self.shown(ask, await documents.put(ask.app.loop.db, given, key)) | told
 
     async def check_names(self, ask: Ask) -> None:
-        """Problem where a model row or a policy names what is not there."""
+        """Problem where a policy names what is not there."""
         given, db = ask.body, ask.app.loop.db
-        if self.model is ModelRow and given.provider not in PROVIDERS:
-            detail, remedy = f"no provider {given.provider}", f"There is {', '.join(PROVIDERS)}."
-            raise Problem(422, "validation", detail, field="provider", remedy=remedy)
         if self.model is Policy:
             used = [ref for rule in given.rules for tier in rule.use for ref in tier]
             models = await documents.model_rows(db)

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 from sidecar.api import runs, turns
 from sidecar.api.documents import Doors, Which
@@ -15,12 +15,12 @@ from sidecar.core.documents import (
     Key,
     ModelRow,
     Policy,
+    ProviderName,
     Scope,
 )
 from sidecar.core.replay import Verdict
 from sidecar.core.view import RunView
 from sidecar.errors import StoreDown
-from sidecar.providers.wire import PROVIDERS
 from sidecar.stores.doorbell import AWAY
 
 VERSION = version("agentrt")
@@ -32,7 +32,7 @@ async def get_live(_: Ask) -> tuple[int, Any]:
 
 async def get_health(ask: Ask) -> tuple[int, Any]:
     """Up while Postgres is: Redis may be lost. Who shows no key learns up or down, no more."""
-    loop, wires, stores = ask.app.loop, ask.app.loop.wires, {"postgres": "up", "redis": "up"}
+    loop, stores = ask.app.loop, {"postgres": "up", "redis": "up"}
     told: dict[str, Any] = {}
     try:
         ((pending, oldest_s, *known, due, buried),) = await loop.db("queue")
@@ -46,9 +46,9 @@ async def get_health(ask: Ask) -> tuple[int, Any]:
     except AWAY:
         stores["redis"] = "down"
     up, absent = stores["postgres"], {"configured": False, "simulated": False}
-    there = {k: {"configured": True, "simulated": wire.simulated} for k, wire in wires.items()}
+    there = {k: {"configured": True, "simulated": v.simulated} for k, v in loop.providers.items()}
     told |= {"version": VERSION, "stores": stores, "runs": len(loop.driven)}
-    told |= {"providers": dict.fromkeys(PROVIDERS, absent) | there}
+    told |= {"providers": dict.fromkeys(get_args(ProviderName), absent) | there}
     return 200 if up == "up" else 503, {"status": up} | (told if ask.customer else {})
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -18,7 +19,6 @@ from sidecar.core.run import Run
 from sidecar.core.schema import flaws
 from sidecar.core.view import RunView
 from sidecar.errors import Fenced, Problem
-from sidecar.providers.wire import encoders
 from sidecar.stores.db import packed
 from sidecar.stores.runlog import bundle
 
@@ -172,4 +172,6 @@ def fitting(run: Run, one: CallResult) -> None:
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:
-    return 200, verdict(await log_of(ask), encoders())
+    """By the encoders of every provider, with a key for it or not."""
+    encoders = import_module("sidecar.extras.providers.wire").encoders()
+    return 200, verdict(await log_of(ask), encoders)

@@ -17,6 +17,7 @@ HOST = r"(\[[0-9A-Fa-f:.]+\](:[0-9]+)?|[!\"$-.0->@-Z^-~]+)"  # the first is IPv6
 Url = Annotated[str, Field(pattern=rf"^https?://{HOST}([/?#][!-~]*)?$", max_length=2_000)]
 Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")]
 Scope = Literal["run", "read", "admin"]
+ProviderName = Literal["openai", "anthropic"]
 Rest = Literal["completed", "failed", "cancelled", "waiting"]
 HIDDEN_TOKENS = 1_024  # of the provider's own tool and format prompts
 
@@ -121,8 +122,8 @@ class ModelRow(Document):
     """Its name is `provider/model`."""
 
     name: ModelRef = "inline"
-    provider: Name = "inline"
-    model: ModelRef = "inline"
+    provider: ProviderName
+    model: ModelRef
     context_tokens: Tokens
     output_tokens: Tokens
     price: Price

@@ -10,7 +10,6 @@ import orjson
 from pydantic.json_schema import models_json_schema
 
 from sidecar.core.view import RunView
-from sidecar.providers.wire import PROVIDERS
 
 REF = "#/components/schemas/{model}"
 
@@ -68,7 +67,6 @@ def parameters(route: Any, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     known: dict[str, Any] = {"run": {"type": "string", "format": "uuid"}}
     if door(route):
         known = schemas[door(route).model.__name__]["properties"]
-    known = known | {"provider": {"enum": sorted(PROVIDERS)}}
     inside = [(one, "path", known[one]) for one in variables(route)]
     queried = route.query.model_json_schema().get("properties", {})
     inside += [(one, "query", schema) for one, schema in queried.items()]

@@ -12,8 +12,8 @@ from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, conversation, decide
 from sidecar.errors import ModelFault
+from sidecar.extras.providers.wire import decode, encoders
 from sidecar.loop import failed, replied
-from sidecar.providers.wire import encoders
 from sidecar.stores.documents import built_in
 
 ENCODERS = encoders()
@@ -126,7 +126,8 @@ class Story:
     def hears(self, raw: bytes, seen: e.Seen = SEEN) -> "Story":
         """The model is called and answers so."""
         call = self.calls(seen).call
-        return self.write(*replied(self.run, raw, call=call, latency_ms=5))
+        reply = decode(self.run.models[-1].partition("/")[0], raw)
+        return self.write(*replied(self.run, reply, raw, call=call, latency_ms=5))
 
     def fails(self, error: str, after_ms: int = 0, seen: e.Seen = SEEN) -> "Story":
         """The model is called and fails so."""

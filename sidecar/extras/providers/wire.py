@@ -1,14 +1,14 @@
 """The only sender: our bytes out, the provider's bytes back, every failure a ModelFault.
 
-A provider is a row of PROVIDERS and a leaf of its name in extras/providers. Its SDK carries
+A provider is a row of SDKS and a file of its name beside this one. Its SDK carries
 authentication, base URL, headers and error classes; its public low-level `post(content=...)`
-leaves the body alone. Its own retries are off: every retry is an event. SDK and leaf are loaded
-when there is a key for them, the leaf also for a replay.
+leaves the body alone. Its own retries are off: every retry is an event. SDK and file are loaded
+when there is a key for them, the file also for a replay.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 from sidecar.core.messages import Opaque, Reply, ToolCall
 from sidecar.core.turn import Encoder
 from sidecar.errors import ModelFault
+from sidecar.loop import Provider
 
 JSON = {"content-type": "application/json"}
 # Sources: the pages on errors of OpenAI's and Anthropic's API references and the error types of
@@ -32,7 +33,7 @@ WORDS = {
 }
 
 
-PROVIDERS = {
+SDKS = {
     "openai": ("openai.AsyncOpenAI", "/responses"),
     "anthropic": ("anthropic.AsyncAnthropic", "/v1/messages"),
 }
@@ -44,35 +45,45 @@ def speaks(provider: str) -> tuple[Encoder, Callable[[Any], tuple[Any, ...]], An
     return import_module(f"sidecar.extras.providers.{provider}").SPEAKS
 
 
-def encoders(names: Iterable[str] = PROVIDERS) -> dict[str, Encoder]:
+def encoders(names: Iterable[str] = SDKS) -> dict[str, Encoder]:
     return {name: speaks(name)[0] for name in names}
 
 
-class Wire:
-    """One provider with its key. `simulated`: the key is the word "simulated"."""
+def opened(settings: Mapping[str, Any]) -> dict[str, Provider]:
+    """Those that have a key."""
+    there = [name for name in SDKS if settings[f"{name}_key"]]
+    return {k: provider(k, settings[f"{k}_key"], settings[f"{k}_url"]) for k in there}
 
-    def __init__(self, name: str, key: str, base_url: str) -> None:
-        client, self.path = PROVIDERS[name]
-        sdk, _, client = client.partition(".")
-        self.simulated = key == "simulated"
-        self.sdk: Any = import_module(sdk)
-        self.client = getattr(self.sdk, client)(api_key=key, base_url=base_url, max_retries=0)
 
-    async def send(self, body: bytes, timeout_s: float) -> bytes:
-        """The raw answer to a request; ModelFault for everything that is no 2xx."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                told: Any = {"content": body, "options": {"headers": JSON}}
-                answer = await self.client.post(self.path, cast_to=httpx2.Response, **told)
-                return answer.content
-        except self.sdk.APIStatusError as error:
-            found = fault(error.status_code, error.response.content)
-            found.after_ms = retry_after_ms(error.response.headers)
-            raise found from error
-        except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise ModelFault("timeout", f"no answer within {timeout_s:.0f} s") from error
-        except (self.sdk.APIConnectionError, httpx2.HTTPError) as error:
-            raise ModelFault("transport", f"{error}: {error.__cause__}") from error
+def provider(name: str, key: str, base_url: str) -> Provider:
+    """`simulated`: the key is the word "simulated"."""
+    client_name, path = SDKS[name]
+    sdk, _, maker = client_name.partition(".")
+    errors: Any = import_module(sdk)
+    client = getattr(errors, maker)(api_key=key, base_url=base_url, max_retries=0)
+    return Provider(
+        encoder=speaks(name)[0],
+        decode=partial(decode, name),
+        send=partial(send, errors, client, path),
+        close=client.close,
+        simulated=key == "simulated",
+    )
+
+
+async def send(errors: Any, client: Any, path: str, body: bytes, timeout_s: float) -> bytes:
+    """The raw answer to a request; ModelFault for everything that is no 2xx."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            told: Any = {"content": body, "options": {"headers": JSON}}
+            return (await client.post(path, cast_to=httpx2.Response, **told)).content
+    except errors.APIStatusError as error:
+        found = fault(error.status_code, error.response.content)
+        found.after_ms = retry_after_ms(error.response.headers)
+        raise found from error
+    except (TimeoutError, errors.APITimeoutError) as error:
+        raise ModelFault("timeout", f"no answer within {timeout_s:.0f} s") from error
+    except (errors.APIConnectionError, httpx2.HTTPError) as error:
+        raise ModelFault("transport", f"{error}: {error.__cause__}") from error
 
 
 def retry_after_ms(headers: Mapping[str, str]) -> int:
