@@ -8,11 +8,11 @@ from anthropic.types import Message as Response
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from sidecar.core.dialect import ABOUT_ANSWER, ABOUT_TOOLS, compilable
 from sidecar.core.events import Ended
 from sidecar.core.messages import Message, Text, ToolCall, Usage
 from sidecar.core.turn import Payload, decide
 from sidecar.errors import ModelFault
+from sidecar.extras.providers.dialect import ABOUT_ANSWER, ABOUT_TOOLS, compilable
 from sidecar.extras.providers.wire import decode, fault
 from tests.house.runs import ENCODERS, SEEN, TITLED, Story, call_item, contract, setup, text_item
 from tests.house.runs import response as openai_says

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.core import events as e
-from sidecar.core.replay import verdict
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, decide
+from sidecar.extras.replay import verdict
 from tests.house.runs import (
     ENCODERS,
     LUNA,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.dialect import enforceable, rooted
+from sidecar.extras.providers.dialect import enforceable, rooted
 
 TEXT = {"type": "string"}
 

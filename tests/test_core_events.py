@@ -7,9 +7,10 @@ import json
 import pytest
 
 from sidecar.core import events as e
+from sidecar.core.bundle import Bundle
 from sidecar.core.events import chain, part, unchain
 from sidecar.core.messages import canonical
-from sidecar.core.replay import Bundle, verdict
+from sidecar.extras.replay import verdict
 from tests.house.runs import ENCODERS, RUN, Story, response, setup, text_item
 
 CANONICAL = [

@@ -8,10 +8,10 @@ from openai.types.responses import Response
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from sidecar.core.dialect import ABOUT_TOOLS
 from sidecar.core.messages import Message, Opaque, ToolCall, Usage
 from sidecar.core.turn import Payload
 from sidecar.errors import ModelFault
+from sidecar.extras.providers.dialect import ABOUT_TOOLS
 from sidecar.extras.providers.openai import spoken
 from sidecar.extras.providers.wire import decode, fault
 from tests.house.runs import ENCODERS, TITLED, Story, call_item, cut, response, setup, text_item

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from sidecar.core.bundle import Bundle
 from sidecar.core.documents import ModelRow
 from sidecar.core.events import Event, Part, part
 from sidecar.core.messages import canonical
-from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.turn import Encoder, Payload
+from sidecar.core.view import Verdict
+from sidecar.extras.replay import verdict
 from tests.house.runs import ENCODERS, TITLED, Story, response, setup, text_item
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))

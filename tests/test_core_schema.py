@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.dialect import enforceable, rooted
 from sidecar.core.schema import answer, check_schema, flaws
 from sidecar.errors import Problem
+from sidecar.extras.providers.dialect import enforceable, rooted
 from tests.house.runs import TITLED
 
 DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from sidecar.core import events as e
-from sidecar.core.replay import verdict
 from sidecar.core.turn import CallModel, Wait, decide
+from sidecar.extras.replay import verdict
 from tests.house.runs import ENCODERS, Story, contract, response, setup, text_item, told
 
 DAY_MS = 86_400_000

@@ -71,8 +71,8 @@ export interface Limits {
 export interface ModelRow {
 	name?: string;
 	version?: number;
-	provider?: string;
-	model?: string;
+	provider: 'openai' | 'anthropic';
+	model: string;
 	context_tokens: number;
 	output_tokens: number;
 	price: Price;

@@ -18,8 +18,7 @@ from sidecar.core.documents import (
     ProviderName,
     Scope,
 )
-from sidecar.core.replay import Verdict
-from sidecar.core.view import RunView
+from sidecar.core.view import RunView, Verdict
 from sidecar.errors import StoreDown
 from sidecar.stores.doorbell import AWAY
 

@@ -11,13 +11,13 @@ import orjson
 from pydantic import Field
 
 from sidecar.api.door import Ask
+from sidecar.core.bundle import Bundle
 from sidecar.core.documents import Plain, Rest, Url
 from sidecar.core.events import Failure, Stopped, ToolReturned, part
 from sidecar.core.messages import Value
-from sidecar.core.replay import Bundle, Verdict, verdict
 from sidecar.core.run import Run
 from sidecar.core.schema import flaws
-from sidecar.core.view import RunView
+from sidecar.core.view import RunView, Verdict
 from sidecar.errors import Fenced, Problem
 from sidecar.stores.db import packed
 from sidecar.stores.runlog import bundle
@@ -174,4 +174,4 @@ def fitting(run: Run, one: CallResult) -> None:
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:
     """By the encoders of every provider, with a key for it or not."""
     encoders = import_module("sidecar.extras.providers.wire").encoders()
-    return 200, verdict(await log_of(ask), encoders)
+    return 200, import_module("sidecar.extras.replay").verdict(await log_of(ask), encoders)

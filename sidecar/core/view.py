@@ -81,3 +81,20 @@ class RunView(Value, json_schema_serialization_defaults_required=True):
     metadata: dict[str, str]
     started_ms: Instant = Field(serialization_alias="started_at")
     ended_ms: Instant | None = Field(default=None, serialization_alias="ended_at")
+
+
+class Difference(Value):
+    """`path` is a JSON pointer into the event's body or, for class payload, into the payload."""
+
+    seq: int
+    path: str
+    what: Literal["hash", "part", "decision", "payload"] = Field(serialization_alias="class")
+    recorded: str
+    derived: str
+
+
+class Verdict(Value):
+    verdict: Literal["identical", "changed", "diverged", "damaged"]
+    events: int
+    first: Difference | None
+    encoders: dict[Literal["recorded", "today"], list[str]]

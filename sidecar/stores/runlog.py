@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from sidecar.core.bundle import Bundle
 from sidecar.core.events import Ended, Event, Part, Said, ToolsAsked, written
-from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.errors import Problem
 from sidecar.stores.db import Db, packed, unpacked

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from sidecar.core import events as e
+from sidecar.core.bundle import Bundle
 from sidecar.core.documents import Agent, Contract, HttpConfig, Limits, Setup
 from sidecar.core.events import Part, part
-from sidecar.core.replay import Bundle
 from sidecar.core.run import Run, fold
 from sidecar.core.turn import CallModel, Wait, called, conversation, decide
 from sidecar.errors import ModelFault

@@ -12,8 +12,7 @@ from sidecar.api.runs import Results, RunList
 from sidecar.api.turns import GenerateRequest, TurnRequest
 from sidecar.core import events
 from sidecar.core.documents import Agent, Contract, Hook, Key, ModelRow, Policy, Setup
-from sidecar.core.replay import Verdict
-from sidecar.core.view import RunView
+from sidecar.core.view import RunView, Verdict
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 ASKED: dict[str, type[BaseModel]] = {"turn_request": TurnRequest, "agent": Agent}

@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from sidecar.core.dialect import compilable, instructions, rooted
 from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import Message, ToolCall, Usage
 from sidecar.core.run import Run, parsed
 from sidecar.core.turn import Encoder, Payload
+from sidecar.extras.providers.dialect import compilable, instructions, rooted
 
 ENDS = {"end_turn": "ok", "stop_sequence": "ok", "tool_use": "ok", "refusal": "refused"}
 ENDS |= dict.fromkeys(("max_tokens", "model_context_window_exceeded", "pause_turn"), "truncated")

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from sidecar.core.dialect import enforceable, instructions, rooted
 from sidecar.core.documents import Contract, ModelRow
 from sidecar.core.messages import Message, Usage
 from sidecar.core.run import Run
 from sidecar.core.turn import Encoder, Payload
+from sidecar.extras.providers.dialect import enforceable, instructions, rooted
 
 OUTCOMES = {"completed": "ok", "incomplete": "truncated"}
 FINAL = (None, "final_answer")

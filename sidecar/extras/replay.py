@@ -8,64 +8,18 @@ from what was folded and what the edge had `seen`, and compared with the one in 
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import reduce
+from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-from pydantic import Field
 
+from sidecar.core.bundle import Bundle
 from sidecar.core.events import Called, Decided, Event, Parts, Seen, part, unchain
-from sidecar.core.messages import Value, canonical, rfc3339
+from sidecar.core.messages import canonical
 from sidecar.core.run import PROMPTS, Run, fold
 from sidecar.core.turn import CallModel, Encoders, Payload, Wait, called, decide
-from sidecar.errors import Problem
-
-
-class Difference(Value):
-    """`path` is a JSON pointer into the event's body or, for class payload, into the payload."""
-
-    seq: int
-    path: str
-    what: Literal["hash", "part", "decision", "payload"] = Field(serialization_alias="class")
-    recorded: str
-    derived: str
-
-
-class Verdict(Value):
-    verdict: Literal["identical", "changed", "diverged", "damaged"]
-    events: int
-    first: Difference | None
-    encoders: dict[Literal["recorded", "today"], list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A run's log, whole; `hash` is what the run's row says of its last event."""
-
-    events: Sequence[Event]
-    parts: Parts
-    hash: str
-
-    def run(self) -> Run:
-        """Problem `log_damaged` where the log does not read."""
-        try:
-            began = fold(None, self.events[0], self.parts)
-            return reduce(lambda run, event: fold(run, event, self.parts), self.events[1:], began)
-        except (LookupError, ValueError) as error:
-            detail, remedy = f"{type(error).__name__}: {error}"[:300], "A replay says where."
-            raise Problem(500, "log_damaged", detail, remedy=remedy) from error
-
-    def portable(self, *, with_parts: bool) -> dict[str, Any]:
-        """JSON that holds all that a replay needs; a part's bytes are base64."""
-        log = [asdict(event) | {"at": rfc3339(event.at_ms)} for event in self.events]
-        log = [shown | {"body": orjson.loads(shown["body"])} for shown in log]
-        listed = self.parts.values() if with_parts else ()
-        parts = [asdict(one) | {"body": b64encode(one.body).decode()} for one in listed]
-        return {"hash": self.hash, "events": log, "parts": parts}
+from sidecar.core.view import Difference, Verdict
 
 
 def verdict(bundle: Bundle, encoders: Encoders) -> Verdict:
