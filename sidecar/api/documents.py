@@ -3,21 +3,12 @@
 import secrets
 from typing import Any
 
-from pydantic import Field
-
 from sidecar.api.door import Ask
 from sidecar.core.documents import Contract, Document, Hook, Key, Policy
-from sidecar.core.messages import Value
 from sidecar.core.schema import check_schemas
 from sidecar.core.turn import binding_digest
 from sidecar.stores import documents
 from sidecar.tools.http import signing_secret
-
-
-class Which(Value):
-    """0 is the newest, or for DELETE all of them."""
-
-    version: int = Field(default=0, ge=0, le=999_999_999)
 
 
 class Doors:
@@ -31,10 +22,10 @@ class Doors:
         return f"{ask.customer}/" if self.model is Hook else ""
 
     def name(self, ask: Ask) -> str:
-        return self.prefix(ask) + ("/".join(ask.path.values()) or self.folder)
+        return self.prefix(ask) + ("/".join(ask.request.match_info.values()) or self.folder)
 
     def ref(self, ask: Ask) -> str:
-        version = ask.query.version
+        version = ask.given.version
         return f"{self.name(ask)}@{version}" if version else self.name(ask)
 
     def shown(self, ask: Ask, document: Document) -> dict[str, Any]:
@@ -52,9 +43,9 @@ class Doors:
 
     async def put(self, ask: Ask) -> tuple[int, Any]:
         """With the secret that goes with it, which is told here only."""
-        check_schemas(ask.body)
+        check_schemas(ask.given)
         await self.check_names(ask)
-        given, told, key = ask.body.model_copy(update={"name": self.name(ask)}), {}, ""
+        given, told, key = ask.given.model_copy(update={"name": self.name(ask)}), {}, ""
         if self.model is Key:
             told["key"] = key = secrets.token_urlsafe(32)
         if self.model in (Hook, Key) or getattr(getattr(given, "config", None), "envelope", False):
@@ -64,7 +55,7 @@ class Doors:
 
     async def check_names(self, ask: Ask) -> None:
         """Problem where a policy names what is not there."""
-        given, db = ask.body, ask.app.loop.db
+        given, db = ask.given, ask.app.loop.db
         if self.model is Policy:
             used = [ref for rule in given.rules for tier in rule.use for ref in tier]
             models = await documents.model_rows(db)

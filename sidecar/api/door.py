@@ -1,7 +1,7 @@
 """The HTTP door: a table of routes, and the one way through it."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,35 +35,24 @@ class Ask:
 
     app: App
     customer: str
-    path: Mapping[str, str]
-    query: Any
-    body: Any
-    headers: Mapping[str, str]
-
-
-class Nothing(Value):
-    """A body or a query of which nothing is asked."""
+    given: Any
+    request: web.Request
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`function` answers (status, value); `gives` and `takes` are the bodies' models.
-
-    Without a scope it is open.
-    """
+    """`function` answers (status, value); without a scope it is open; `Value` takes nothing."""
 
     method: str
     path: str
     function: Callable[[Ask], Awaitable[tuple[int, Any]]]
     scope: Scope | None
-    gives: type[BaseModel] | None = None
-    takes: type[Value] = Nothing
-    query: type[Value] = Nothing
+    takes: type[Value] = Value
 
 
-async def customer_of(app: App, route: Route, headers: Mapping[str, str]) -> str:
+async def customer_of(app: App, route: Route, request: web.Request) -> str:
     """An open door asks for no key, yet refuses a wrong one."""
-    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     given = key if scheme.lower() == "bearer" else ""
     if hmac.compare_digest(given.encode(), app.key.encode()):
         return "*"
@@ -92,17 +81,23 @@ def validated(model: type[Value], given: Any) -> Any:
         raise Problem(422, "validation", f"{field}: {first['msg']}{rest}", field=field) from error
 
 
-async def answer(app: App, route: Route, request: web.Request) -> web.Response:
-    customer = await customer_of(app, route, request.headers)
+async def asked(route: Route, request: web.Request) -> Any:
+    """What body, query and path say, as one; a GET and a DELETE say it in words."""
     try:
         given = orjson.loads(await request.read() or b"{}")
-    except orjson.JSONDecodeError as error:
+        if isinstance(given, dict):
+            given |= request.query
+            path, known = request.match_info.items(), route.takes.model_fields
+            given |= {name: value for name, value in path if name in known}
+        raw = orjson.dumps(given)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
         raise Problem(400, "bad_request", f"the body is not JSON: {error}", field="body") from error
-    if isinstance(given, dict):
-        given |= {k: v for k, v in request.match_info.items() if k in route.takes.model_fields}
-    body = validated(route.takes, orjson.dumps(given))
-    query = validated(route.query, dict(request.query))
-    ask = Ask(app, customer, request.match_info, query, body, request.headers)
+    return validated(route.takes, given if request.method in ("GET", "DELETE") else raw)
+
+
+async def answer(app: App, route: Route, request: web.Request) -> web.Response:
+    customer = await customer_of(app, route, request)
+    ask = Ask(app, customer, await asked(route, request), request)
     return reply(*await route.function(ask))
 
 
@@ -146,6 +141,5 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
 
 def application(app: App, routes: list[Route]) -> web.Application:
     http = web.Application(middlewares=[problems], client_max_size=BODY_BYTES)
-    for route in routes:
-        http.router.add_route(route.method, route.path, partial(answer, app, route))
+    http.add_routes([web.route(one.method, one.path, partial(answer, app, one)) for one in routes])
     return http

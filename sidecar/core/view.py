@@ -83,6 +83,11 @@ class RunView(Value, json_schema_serialization_defaults_required=True):
     ended_ms: Instant | None = Field(default=None, serialization_alias="ended_at")
 
 
+class RunList(Value):
+    runs: tuple[RunView, ...]
+    cursor: str | None
+
+
 class Difference(Value):
     """`path` is a JSON pointer into the event's body or, for class payload, into the payload."""
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import orjson
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from sidecar.core.view import RunView
@@ -21,9 +22,9 @@ def said() -> dict[str, Any]:
 
 
 def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
-    asked = {(route.takes, "validation") for route in routes}
-    given = {(route.gives, "serialization") for route in routes if route.gives}
-    ordered: Any = sorted(asked | given, key=lambda pair: (pair[0].__name__, pair[1]))
+    asked = {(route.takes, "validation") for route in routes if has_body(route)}
+    answers = {(model, "serialization") for route in routes if (model := gives(route))}
+    ordered: Any = sorted(asked | answers, key=lambda pair: (pair[0].__name__, pair[1]))
     _, definitions = models_json_schema(ordered, ref_template=REF)
     schemas, paths = definitions["$defs"] | said()["schemas"], dict[str, Any]()
     for route in routes:
@@ -38,14 +39,14 @@ def described(routes: Sequence[Any], version: str) -> dict[str, Any]:
 def operation(route: Any, routes: Sequence[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"operationId": name(route), "parameters": parameters(route, schemas)}
     told["security"] = [{"key": [route.scope]}] if route.scope else []
-    if route.takes.model_fields:
+    if has_body(route):
         required = any(field.is_required() for field in route.takes.model_fields.values())
         told["requestBody"] = {"required": required} | content(asked(route, schemas))
     if route.method == "DELETE":
         return told | {"responses": {"204": {"description": "done"}} | refusals(route)}
     good = content(given(route, schemas)) | {"links": links(route, routes)}
     statuses = {"200": good | {"description": "done"}}
-    if route.method == "POST" and route.gives is RunView:
+    if route.method == "POST" and gives(route) is RunView:
         statuses["202"] = good | {"description": "it still goes"}
     return told | {"responses": statuses | refusals(route)}
 
@@ -59,6 +60,18 @@ def name(route: Any) -> str:
     return "_".join([route.function.__name__, *([door(route).folder] if door(route) else [])])
 
 
+def gives(route: Any) -> type[BaseModel] | None:
+    """The model of its answers: a document's own, or what the function says that it returns."""
+    if door(route):
+        return door(route).model
+    _, found = get_args(get_type_hints(route.function)["return"])
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def has_body(route: Any) -> bool:
+    return route.method in ("POST", "PUT") and bool(route.takes.model_fields)
+
+
 def variables(route: Any) -> list[str]:
     return re.findall(r"{(\w+)", route.path)
 
@@ -68,7 +81,7 @@ def parameters(route: Any, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     if door(route):
         known = schemas[door(route).model.__name__]["properties"]
     inside = [(one, "path", known[one]) for one in variables(route)]
-    queried = route.query.model_json_schema().get("properties", {})
+    queried = {} if has_body(route) else route.takes.model_json_schema().get("properties", {})
     inside += [(one, "query", schema) for one, schema in queried.items()]
     told = [
         {"name": one, "in": place, "required": place == "path", "schema": schema}
@@ -89,7 +102,8 @@ def asked(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def given(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     if not door(route):
-        return ref(route.gives.__name__ if route.gives else said()["answers"][name(route)])
+        model = gives(route)
+        return ref(model.__name__ if model else said()["answers"][name(route)])
     whole, folder = schemas[door(route).model.__name__], door(route).folder
     told = {"title": f"{whole['title']}Kept", "required": list(whole["properties"])}
     told["properties"] = whole["properties"] | said()["told_once"]
@@ -107,10 +121,9 @@ def refusals(route: Any) -> dict[str, Any]:
     told["401"]["headers"] = said()["asks_for_a_key"]
     if name(route) == "get_health":
         told["503"] = {"description": "a store is away"} | content(ref("Health"))
-    names_something = route.path.count("{") + len(route.query.model_fields)
     never = set() if route.scope else {"403"}
-    never |= set() if names_something or route.takes.model_fields else {"404"}
-    never |= set() if route.takes.model_fields else {"409"}
+    never |= set() if "{" in route.path or route.takes.model_fields else {"404"}
+    never |= set() if has_body(route) else {"409"}
     return {status: refusal for status, refusal in told.items() if status not in never}
 
 
@@ -118,7 +131,7 @@ def links(route: Any, routes: Sequence[Any]) -> dict[str, Any]:
     """From what began or was put to what may be done with it."""
     told: dict[str, Any] = {}
     for other in routes:
-        if route.gives is RunView and "{run}" in other.path:
+        if gives(route) is RunView and "{run}" in other.path:
             told[name(other)] = {"parameters": {"run": "$response.body#/run"}}
         if route.method == "PUT" and other.path == route.path and other.method != "PUT":
             from_path = {one: f"$request.path.{one}" for one in variables(route)}

@@ -8,11 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sidecar.api.runs import Results, RunList
-from sidecar.api.turns import GenerateRequest, TurnRequest
 from sidecar.core import events
 from sidecar.core.documents import Agent, Contract, Hook, Key, ModelRow, Policy, Setup
-from sidecar.core.view import RunView, Verdict
+from sidecar.core.requests import GenerateRequest, Results, TurnRequest
+from sidecar.core.view import RunList, RunView, Verdict
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 ASKED: dict[str, type[BaseModel]] = {"turn_request": TurnRequest, "agent": Agent}
