@@ -141,5 +141,6 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
 
 def application(app: App, routes: list[Route]) -> web.Application:
     http = web.Application(middlewares=[problems], client_max_size=BODY_BYTES)
-    http.add_routes([web.route(one.method, one.path, partial(answer, app, one)) for one in routes])
+    for route in routes:
+        http.router.add_route(route.method, route.path, partial(answer, app, route))
     return http

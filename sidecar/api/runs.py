@@ -10,15 +10,12 @@ from typing import Any
 import orjson
 
 from sidecar.api.door import Ask
-from sidecar.core import events as e
+from sidecar.core import events, requests, schema
 from sidecar.core.bundle import Bundle
-from sidecar.core.requests import CallResult
 from sidecar.core.run import Run
-from sidecar.core.schema import flaws
 from sidecar.core.view import RunList, RunView, Verdict
 from sidecar.errors import Fenced, Problem
-from sidecar.stores.db import packed
-from sidecar.stores.runlog import bundle
+from sidecar.stores import db, runlog
 
 
 def customer_of(ask: Ask, named: str) -> str:
@@ -36,7 +33,7 @@ def run_of(ask: Ask) -> str:
 
 
 async def log_of(ask: Ask) -> Bundle:
-    return await bundle(ask.app.loop.db, run_of(ask), ask.customer)
+    return await runlog.bundle(ask.app.loop.db, run_of(ask), ask.customer)
 
 
 async def shown(ask: Ask, run: str, wait_s: int, beyond: int = 0) -> tuple[int, RunView]:
@@ -47,7 +44,7 @@ async def shown(ask: Ask, run: str, wait_s: int, beyond: int = 0) -> tuple[int, 
     until = time.monotonic() + wait_s
     while True:
         rung = ask.app.loop.doorbell.next_ring(run)
-        log = await bundle(ask.app.loop.db, run, ask.customer)
+        log = await runlog.bundle(ask.app.loop.db, run, ask.customer)
         found, left_s = log.run(), until - time.monotonic()
         if left_s <= 0 or (found.status != "running" and len(log.events) > beyond):
             return 202 if found.status == "running" else 200, found
@@ -61,12 +58,12 @@ async def get_run(ask: Ask) -> tuple[int, RunView]:
 
 async def get_runs(ask: Ask) -> tuple[int, RunList]:
     """Without those whose log is damaged."""
-    db, found = ask.app.loop.db, list[RunView]()
+    found = list[RunView]()
     chosen = ask.given.model_dump(mode="json") | {"customer": customer_of(ask, ask.given.customer)}
-    names = [run for (run,) in await db("runs", **chosen)]
+    names = [run for (run,) in await ask.app.loop.db("runs", **chosen)]
     for name in names:
         with suppress(Problem):
-            found.append((await bundle(db, name, ask.customer)).run())
+            found.append((await runlog.bundle(ask.app.loop.db, name, ask.customer)).run())
     more = names[-1] if len(names) == ask.given.limit else None
     return 200, RunList(runs=tuple(found), cursor=more)
 
@@ -77,7 +74,7 @@ async def get_events(ask: Ask) -> tuple[int, Any]:
 
 
 async def tell(
-    ask: Ask, log: Bundle, words: dict[str, e.Said], results: dict[str, bytes | None]
+    ask: Ask, log: Bundle, words: dict[str, events.Said], results: dict[str, bytes | None]
 ) -> tuple[int, RunView]:
     """The run that has heard the words, by their keys, or had before. Problem `conflict`."""
     told: dict[str, Any] = {"run": log.events[0].run, "callback_url": ask.given.callback_url}
@@ -98,22 +95,23 @@ async def post_cancel(ask: Ask) -> tuple[int, RunView]:
     log = await log_of(ask)
     if log.run().ended_ms:
         return await shown(ask, log.events[0].run, 0)
-    return await tell(ask, log, {"cancel": e.Stopped(kind="cancelled", by="operator")}, {})
+    return await tell(ask, log, {"cancel": events.Stopped(kind="cancelled", by="operator")}, {})
 
 
 async def post_results(ask: Ask) -> tuple[int, RunView]:
     """What the caller's own tools have made of the calls; of one named twice, the last."""
-    log, words, results = await log_of(ask), dict[str, e.Said](), dict[str, bytes | None]()
+    log, words, results = await log_of(ask), dict[str, events.Said](), dict[str, bytes | None]()
     for one in ask.given.results:
         fitting(log.run(), one)
-        result = None if one.error else e.part(orjson.dumps(one.result))
+        result = None if one.error else events.part(orjson.dumps(one.result))
         told: Any = {"call": one.call, "error": one.error, "worker": "caller", "attempts": 1}
-        words[one.call] = e.ToolReturned(**told, parts={"result": result.name} if result else {})
-        results[one.call] = packed(result.body) if result else None
+        told["parts"] = {"result": result.name} if result else {}
+        words[one.call] = events.ToolReturned(**told)
+        results[one.call] = db.packed(result.body) if result else None
     return await tell(ask, log, words, results)
 
 
-def fitting(run: Run, one: CallResult) -> None:
+def fitting(run: Run, one: requests.CallResult) -> None:
     """Problem where the result is not asked of the caller, or is not what its contract says."""
     call = {call.call: call for call in run.tool_calls}.get(one.call)
     if not call or call.asked.kind != "caller":
@@ -123,8 +121,8 @@ def fitting(run: Run, one: CallResult) -> None:
     if run.ended_ms and call.status == "pending":
         raise Problem(409, "conflict", "the run has ended", field="results")
     contracts = {contract.ref: contract for contract in run.setup.contracts}
-    schema = contracts[call.asked.contract].output_schema
-    for flaw in flaws(schema, one.result) if not one.error else ():
+    fit = contracts[call.asked.contract].output_schema
+    for flaw in schema.flaws(fit, one.result) if not one.error else ():
         detail = f"{one.call} at {flaw.path or '/'}: {flaw.rule} {flaw.expected}"
         raise Problem(422, "validation", detail, field="results")
 

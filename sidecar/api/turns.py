@@ -9,13 +9,12 @@ from typing import Any
 from sidecar.api.door import Ask, validated
 from sidecar.api.runs import customer_of, shown
 from sidecar.core import events as e
-from sidecar.core import requests as r
 from sidecar.core.documents import Agent, Contract, Setup
 from sidecar.core.messages import Message, canonical
+from sidecar.core.requests import Heard, Order, TurnRequest
 from sidecar.core.view import RunView
 from sidecar.errors import Problem, StoreDown, Taken
-from sidecar.stores import documents
-from sidecar.stores.runlog import Journal, parts, uuid7
+from sidecar.stores import documents, runlog
 from sidecar.telemetry import now_ms
 
 
@@ -31,19 +30,19 @@ async def post_generate(ask: Ask) -> tuple[int, RunView]:
     if not said or said[-1].role != "user":
         remedy = "Send input, or messages that end with the user's."
         raise Problem(422, "validation", "nothing is asked", field="input", remedy=remedy)
-    order = {name: getattr(given, name) for name in r.Order.model_fields}
+    order = {name: getattr(given, name) for name in Order.model_fields}
     agent = Agent(instructions=given.instructions)
-    turn = r.TurnRequest.model_construct(**order, agent=agent, message=said[-1].parts)
+    turn = TurnRequest.model_construct(**order, agent=agent, message=said[-1].parts)
     return await begun(ask, turn, given.tools, said[:-1])
 
 
 async def begun(
-    ask: Ask, turn: r.TurnRequest, own: tuple[Contract, ...] = (), past: Sequence[Message] = ()
+    ask: Ask, turn: TurnRequest, own: tuple[Contract, ...] = (), past: Sequence[Message] = ()
 ) -> tuple[int, RunView]:
     """`own` contracts are the caller's; `past` is what was said before, by the caller's word."""
-    heard = validated(r.Heard, {"Idempotency-Key": ask.request.headers.get("Idempotency-Key")})
+    heard = validated(Heard, {"Idempotency-Key": ask.request.headers.get("Idempotency-Key")})
     seal = hashlib.sha256(canonical(ask.given.model_dump(exclude={"wait_s"}, mode="json")))
-    row: dict[str, Any] = {"run": uuid7(), "key": heard.key, "body_sha256": seal.hexdigest()}
+    row: Any = {"run": runlog.uuid7(), "key": heard.key, "body_sha256": seal.hexdigest()}
     row["customer"] = customer_of(ask, turn.customer or "*").replace("*", "default")
     row["conversation"] = turn.conversation or row["run"]
     row["callback_url"] = turn.callback_url or ""
@@ -67,8 +66,8 @@ async def begun(
 
 
 async def started(
-    ask: Ask, turn: r.TurnRequest, row: dict[str, Any], setup: Setup, past: Sequence[Message]
-) -> Journal:
+    ask: Ask, turn: TurnRequest, row: dict[str, Any], setup: Setup, past: Sequence[Message]
+) -> runlog.Journal:
     """A journal that holds the new run's first event, not yet written."""
     db, owner = ask.app.loop.db, ask.app.loop.owner
     before = await db("conversation", **row)
@@ -77,9 +76,9 @@ async def started(
     told |= {"turn": turns + 1, "agent": setup.agent.ref}
     kept = e.part(setup.json_bytes())
     links = e.chain([message.json_bytes() for message in past], history)
-    journal = Journal(db, owner)
+    journal = runlog.Journal(db, owner)
     journal.opening = [("start", row | told | {"setup": kept.name, "owner": owner})]
-    journal.stored = await parts(db, row["customer"], [history]) if history else {}
+    journal.stored = await runlog.parts(db, row["customer"], [history]) if history else {}
     told |= {"message": turn.message, "metadata": turn.metadata}
     told["traceparent"] = ask.request.headers.get("traceparent", "")
     told["deadline_ms"] = now_ms() + setup.agent.limits.timeout_s * 1_000
