@@ -57,7 +57,7 @@ class Api:
             except aiohttp.ClientConnectionError:
                 return False
 
-        await until(answers)
+        await until(answers, 60)  # the first start compiles the providers' SDKs
         return self
 
     async def agent(self, name: str, **document: Any) -> dict[str, Any]:
