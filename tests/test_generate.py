@@ -180,6 +180,19 @@ async def test_a_nul_in_what_is_said_is_said(api: Api) -> None:
     await assert_complete(api, run["run"])
 
 
+async def test_a_nul_in_a_tool_call_s_arguments_reaches_the_tool(
+    api: Api, tools: ToolServer, provider: Provider
+) -> None:
+    await api.tool("nul", **tools.contract("nul"))
+    tools.gives("nul", {})
+    await api.agent("nul", tools=["nul"])
+    await provider.faults({"kind": "call", "arguments": '{"company":"a\0b"}'})
+    run = await api.turn("nul", "go")
+    assert run["status"] == "completed", run
+    assert [received.body["arguments"] for received in tools.received] == [{"company": "a\0b"}]
+    await assert_complete(api, run["run"])
+
+
 # Keys that are none, as they are sent.
 KEYS = [
     "x" * 201,  # too long for its index

@@ -132,7 +132,8 @@ def tools_asked(run: Run, calls: tuple[ToolCall, ...]) -> e.ToolsAsked:
     asked: list[e.AskedCall] = []
     for number, call in enumerate(calls):
         name, contract = f"{run.seq + 1}.{number}", contracts.get(call.tool)
-        told = {"tool": call.tool, "arguments": call.arguments, "provider_id": call.id}
+        arguments = call.arguments.replace("\0", r"\u0000")  # Postgres keeps no NUL in a text
+        told = {"tool": call.tool, "arguments": arguments, "provider_id": call.id}
         known = told_of(contract) if contract else {}
         key = str(uuid.uuid5(uuid.UUID(run.id), name))
         asked.append(e.AskedCall(id=name, idempotency_key=key, **told, **known))
