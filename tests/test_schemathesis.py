@@ -10,7 +10,7 @@ from tests.house.installation import KEY, Installation
 
 ROOT = Path(__file__).parents[1]
 SEED = os.environ.get("SCHEMATHESIS_SEED", "20261123")  # another one is another day's search
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 
 
 def searched(url: str, key: str, folder: Path, *phases: str) -> str:
