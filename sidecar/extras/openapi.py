@@ -40,7 +40,8 @@ def operation(route: Any, routes: Sequence[Any], schemas: dict[str, Any]) -> dic
     told: dict[str, Any] = {"operationId": name(route), "parameters": parameters(route, schemas)}
     told["security"] = [{"key": [route.scope]}] if route.scope else []
     if has_body(route):
-        required = any(field.is_required() for field in route.takes.model_fields.values())
+        fields = route.takes.model_fields.values()
+        required = name(route) == "post_generate" or any(one.is_required() for one in fields)
         told["requestBody"] = {"required": required} | content(asked(route, schemas))
     if route.method == "DELETE":
         return told | {"responses": {"204": {"description": "done"}} | refusals(route)}
