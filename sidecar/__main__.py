@@ -5,10 +5,10 @@ import asyncio
 import signal
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -42,10 +42,9 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     runner = web.AppRunner(application(app, ROUTES), access_log=None, keepalive_timeout=75)
     await runner.setup()
     await web.TCPSite(runner, given.host, given.port).start()
-    watch = forever("watch", lambda: doorbell.watch(db), 1)
-    await until_stopped(forever("beat", loop.beat, 1), watch, forever("hear", doorbell.hear, 1))
+    await until_stopped(forever("beat", loop.beat, 1), forever("hear", doorbell.hear, 1))
     await runner.cleanup()
-    await asyncio.wait([*loop.busy(), idle()], timeout=DRAIN_S)
+    await drained(loop.busy())
     for provider in providers.values():
         await provider.close()
 
@@ -56,31 +55,32 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     async with aiohttp.ClientSession(connector=connector) as session:
         tools = {"http": partial(http.request, session, given.secret)}
         if given.tools:
-            tools["function"] = await import_module(EXTRAS["function"]).ready(db, given.tools)
+            tools["function"] = await import_module("sidecar.extras.function").ready(
+                db, given.tools
+            )
         told = partial(http.deliver, session, given.secret)
         worker = Worker(db, doorbell, tools, told, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
-        await asyncio.wait([*worker.running, idle()], timeout=DRAIN_S)
+        await drained(worker.running)
 
 
-def idle() -> "asyncio.Task[None]":
-    return asyncio.ensure_future(asyncio.sleep(0))
+async def drained(tasks: Iterable[Awaitable[None]]) -> None:
+    """Once they are done, well or badly, or the time is over."""
+    await asyncio.wait([asyncio.gather(*tasks, return_exceptions=True)], timeout=DRAIN_S)
 
 
-async def until_stopped(*loops: Coroutine[Any, Any, None]) -> None:
-    stop, tasks = asyncio.Event(), [asyncio.ensure_future(one) for one in loops]
+async def until_stopped(*loops: Awaitable[None]) -> None:
+    running = asyncio.gather(*loops)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    for task in tasks:
-        task.cancel()
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 async def migrate(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """What `serve` and `work` do first, alone."""
 
 
-EXTRAS = {"up": "sidecar.extras.up", "function": "sidecar.extras.function"}
 COMMANDS = {"serve": serve, "work": work, "migrate": migrate}
 
 
@@ -105,7 +105,7 @@ def main() -> None:
         given = Settings()
         to_stderr(given.log_level)
         if command == "up":
-            import_module(EXTRAS[command]).run(given)
+            import_module("sidecar.extras.up").run(given)
         else:
             asyncio.run(run(command, given))
     except (Misconfigured, StoreDown, OSError, ValidationError) as error:

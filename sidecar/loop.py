@@ -19,7 +19,6 @@ from sidecar.stores.runlog import Journal, opened
 from sidecar.telemetry import log, now_ms
 
 ATTEMPT_S = 60
-LEASE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,11 @@ class Loop:
     async def beat(self) -> None:
         """Once a second: alive, ring for what nobody rang for, take up what nobody drives."""
         await self.db("beat", process=self.owner, role="sidecar")
-        swept = await self.db("sweep")
-        await self.doorbell.enqueue(call for _, call, state in swept if state == "pending")
-        for run in {run for run, _, state in swept if state != "pending"}:
-            await self.doorbell.ring(run)
+        await self.doorbell.enqueue(call for (call,) in await self.db("sweep"))
+        news = await self.db("news", runs=list(self.doorbell.rings))
+        self.doorbell.wake(run for (run,) in news)
         driven = [task.get_name() for task in self.driven]
-        orphans = {"owner": self.owner, "driven": driven, "lease_s": LEASE_S}
-        for run, epoch in await self.db("adopt", **orphans):
+        for run, epoch in await self.db("adopt", owner=self.owner, driven=driven):
             log.warning("run %s is taken up", run)
             with suppress(Problem):  # a damaged log: its replay says where
                 self.begin(await opened(self.db, self.owner, epoch, run))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
@@ -23,20 +23,24 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def settled(work: Awaitable[Any]) -> "asyncio.Future[Any]":
-    """`work`, done: its `exception()` is there to be looked at, whatever it is."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait([task])
-    finally:
-        task.cancel()
-    return task
+class Tasks(set[asyncio.Task[Any]]):
+    """Those that go on: nothing else keeps a task alive."""
+
+    def start(self, work: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=name)
+        self.add(task)
+        task.add_done_callback(self.discard)
+        return task
+
+
+async def settled(work: Awaitable[Any]) -> Any:
+    """What `work` gives, or the exception that it raises, whatever it is."""
+    return (await asyncio.gather(work, return_exceptions=True))[0]
 
 
 async def forever(name: str, work: Callable[[], Awaitable[None]], pause_s: float) -> None:
     """`work` again and again; what it raises is logged and costs it a second."""
     while True:
-        error = (await settled(work())).exception()
-        if error:
+        if error := await settled(work()):
             log.error("%s goes on after an error", name, exc_info=error)
         await asyncio.sleep(1 if error else pause_s)

@@ -1,8 +1,7 @@
 """Claim a tool call, run it, write its result. A worker holds no run and appends no event."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -13,10 +12,9 @@ from sidecar.core.schema import flaws
 from sidecar.errors import ToolFault
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.stores.doorbell import Doorbell
-from sidecar.telemetry import now_ms
+from sidecar.telemetry import Tasks, now_ms
 from sidecar.tools.http import Call
 
-LEASE_S = 30
 SLOTS = 64
 ELSEWHERE_TRIES = 10  # until a worker has it that can run it
 ENDS = dict.fromkeys(range(200, 300), "done") | {404: "buried", 410: "buried"}
@@ -35,31 +33,22 @@ class Worker:
     ) -> None:
         self.db, self.doorbell, self.name = db, doorbell, name
         self.tools, self.deliver = tools, deliver
-        self.running: set[asyncio.Task[None]] = set()
+        self.running, self.lease = Tasks(), {"worker": name, "lease_s": 30}
 
     async def beat(self) -> None:
         await self.db("beat", process=self.name, role="worker")
         calls = [task.get_name() for task in self.running]
-        await self.db("hold", worker=self.name, lease_s=LEASE_S, calls=calls)
+        await self.db("hold", **self.lease, calls=calls)
 
     async def take(self) -> None:
         """One round: what the queue offers and Postgres still has to give."""
         if len(self.running) >= SLOTS:
             await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
-        offered = await self.doorbell.take(self.name, SLOTS - len(self.running))
+        offered = await self.doorbell.take(SLOTS - len(self.running))
         for row in await self.db("due"):
-            self.start(self.tell(*row), "delivery")
-        if not offered:
-            return
-        calls = [call for _, call in offered]
-        for row in await self.db("claim", worker=self.name, lease_s=LEASE_S, calls=calls):
-            self.start(self.run(*row), f"{row[0]}/{row[1]}")
-        await self.doorbell.done([number for number, _ in offered])
-
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
+            self.running.start(self.tell(*row))
+        for row in await self.db("claim", **self.lease, calls=offered) if offered else ():
+            self.running.start(self.run(*row), f"{row[0]}/{row[1]}")
 
     async def tell(self, run: str, seq: int, target: str, url: str, body: memoryview) -> None:
         """2xx ends a delivery; 404, 410 and an address that is refused bury it.
@@ -78,23 +67,19 @@ class Worker:
         ref, arguments, key, attempt, setup = row
         contracts = {one.ref: one for one in Setup.model_validate_json(unpacked(setup)).contracts}
         contract, start_ms = contracts.get(ref), now_ms()
-        state, error, result = "done", None, b""
+        state, error, kept, parts = "done", None, None, {}
         try:
             call = Call(run, name, customer, *checked(contract, arguments), key)
             result = orjson.dumps(await self.result(call))
+            kept, parts = packed(result), {"result": part(result).name}
         except ToolFault as fault:
             state, error = judged(fault, contract, attempt)
-        claimed = {"run": run, "call": name, "worker": self.name, "attempt": attempt}
-        if state == "pending":
-            delay_ms = int(500 * 2**attempt * random.uniform(0.5, 1.5))
-            await self.db("put_back", **claimed, delay_ms=delay_ms)
-            return
-        told: Any = {"call": name, "worker": self.name, "attempts": attempt, "error": error}
-        told |= {"parts": {} if error else {"result": part(result).name}}
-        said = ToolReturned(**told, latency_ms=now_ms() - start_ms).model_dump_json()
-        kept = None if error else packed(result)
-        await self.db("finish", **claimed, state=state, said=said, result=kept)
-        await self.doorbell.ring(run)
+        told: Any = {"call": name, "worker": self.name, "error": error, "parts": parts}
+        said = ToolReturned(**told, attempts=attempt, latency_ms=now_ms() - start_ms)
+        told |= {"run": run, "attempt": attempt, "state": state, "result": kept}
+        await self.db("finish", **told, said=said.model_dump_json())
+        if state != "pending":
+            await self.doorbell.ring(run)
 
     async def result(self, call: Call) -> Any:
         if call.contract.kind not in self.tools:

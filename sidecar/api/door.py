@@ -126,10 +126,9 @@ def problem(error: BaseException, path: str) -> Problem:
 @web.middleware
 async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
     """Every refusal leaves as one problem document."""
-    task = await settled(handler(request))
-    error = task.exception()
-    if error is None:
-        return task.result()
+    error = await settled(handler(request))
+    if not isinstance(error, BaseException):
+        return error
     found = problem(error, request.path)
     answer = reply(found.status, found.document, "application/problem+json")
     if found.status == 401:

@@ -91,17 +91,16 @@ async def run(functions: Mapping[str, Function], call: Call) -> Any:
         raise ToolFault("arguments_invalid", str(error)) from error
     arguments = arguments[: len(inspect.signature(one.python).parameters)]
     work = called(one.python, arguments)
-    task = await settled(asyncio.wait_for(work, call.contract.timeout_s))
-    match task.exception():
-        case None:
-            return one.gives.dump_python(task.result(), mode="json")
+    match await settled(asyncio.wait_for(work, call.contract.timeout_s)):
         case ToolFault() as fault:
             raise fault
         case TimeoutError() as error:
             detail = f"no result within {call.contract.timeout_s} s"
             raise ToolFault("tool_timeout", detail, again=True, in_doubt=True) from error
-        case error:
+        case BaseException() as error:
             raise ToolFault("tool_failed", f"{type(error).__name__}: {error}") from error
+        case value:
+            return one.gives.dump_python(value, mode="json")
 
 
 async def called(python: Callable[..., Any], arguments: list[Any]) -> Any:

@@ -18,6 +18,7 @@ import zstandard
 from psycopg2.errors import DivisionByZero, UniqueViolation
 
 from sidecar.errors import Fenced, Misconfigured, Problem, StoreDown, Taken
+from sidecar.telemetry import Tasks
 
 SQL = files("sidecar.stores") / "sql"
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, AssertionError, TimeoutError)
@@ -36,7 +37,7 @@ def sentences() -> dict[str, str]:
 class Db:
     def __init__(self, pool: aiopg.Pool) -> None:
         self.pool = pool
-        self.running: set[asyncio.Task[list[Any]]] = set()
+        self.running = Tasks()
 
     @classmethod
     async def open(cls, dsn: str) -> "Db":
@@ -55,10 +56,8 @@ class Db:
 
     async def together(self, said: list[tuple[str, dict[str, Any]]]) -> list[Any]:
         """All sentences land, or none; the rows of the last. StoreDown, Taken, Fenced."""
-        task = asyncio.create_task(self.execute([(sentences()[name], v) for name, v in said]))
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return await asyncio.shield(task)
+        work = self.execute([(sentences()[name], values) for name, values in said])
+        return await asyncio.shield(self.running.start(work))
 
     async def execute(self, statements: list[tuple[str, Any]]) -> list[Any]:
         try:

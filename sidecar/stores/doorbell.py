@@ -1,21 +1,22 @@
 """The doorbell: Redis carries work and wake-ups, and may be lost at any time.
 
-A ring that does not arrive costs a second, never a result: `watch` asks Postgres once a second
-for the news of every run that somebody in this process waits for. Only commands that
-Redis >= 6.2 and Valkey share are used.
+A ring that does not arrive costs a second, never a result: `Loop.beat` asks Postgres once a second
+for the news of every run that somebody in this process waits for. The queue is a set by age: a
+call that is offered again is offered once, so it never holds more than is to be done. Only
+commands that Redis >= 6.2 and Valkey share are used.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from sidecar.stores.db import Db
+from sidecar.telemetry import now_ms
 
-QUEUE, GROUP, RUNS = "agentrt:calls", "workers", "agentrt:runs"
+QUEUE, RUNS = "agentrt:due", "agentrt:runs"
 TROUBLE, FORGET_S = "agentrt:trouble:", 30
 AWAY = (RedisError, OSError, TimeoutError)
 
@@ -36,8 +37,7 @@ class Doorbell:
     async def ring(self, run: str) -> None:
         """Wakes whoever waits for the run, in every process."""
         self.wake([run])
-        with suppress(*AWAY):
-            await self.redis.publish(RUNS, run)
+        await tried(self.redis.publish(RUNS, run))
 
     async def hear(self) -> None:
         """Relays other processes' rings, for ever; RedisError when the connection is lost."""
@@ -47,41 +47,34 @@ class Doorbell:
                 if message := await channel.get_message(timeout=1):
                     self.wake([message["data"].decode()])
 
-    async def watch(self, db: Db) -> None:
-        """The one poll a second of this process."""
-        if self.rings:
-            self.wake([run for (run,) in await db("news", runs=list(self.rings))])
-
     async def enqueue(self, calls: Iterable[str]) -> None:
         """Offers tool calls (`run/call`) to the workers. The sweep does it again if this fails."""
-        with suppress(*AWAY):
-            for call in calls:
-                await self.redis.xadd(QUEUE, {"call": call}, maxlen=100_000, approximate=True)
+        if offered := dict.fromkeys(calls, now_ms()):
+            await tried(self.redis.zadd(QUEUE, offered, nx=True))
 
     async def troubles(self, providers: Iterable[str]) -> dict[str, int]:
         """How often each has failed lately, in any process; none while Redis is away."""
-        with suppress(*AWAY):
-            counts = await self.redis.mget([TROUBLE + name for name in providers])
-            return {name: int(n) for name, n in zip(providers, counts, strict=True) if n}
-        return {}
+        counts = await tried(self.redis.mget([TROUBLE + name for name in providers])) or ()
+        return {name: int(n) for name, n in zip(providers, counts, strict=False) if n}
 
     async def trouble(self, provider: str, *, over: bool) -> None:
         """One more, forgotten when no other follows; or, over, none at all."""
         key, counts = TROUBLE + provider, self.redis.pipeline()
         told = counts.delete(key) if over else counts.incr(key).expire(key, FORGET_S)
-        with suppress(*AWAY):
-            await told.execute()
+        await tried(told.execute())
 
-    async def take(self, worker: str, count: int) -> list[tuple[bytes, str]]:
-        """Offered calls with their message ids, within a quarter of a second; RedisError."""
-        try:
-            found = await self.redis.xreadgroup(GROUP, worker, {QUEUE: ">"}, count, 250)
-        except ResponseError:
-            await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
+    async def take(self, count: int) -> list[str]:
+        """The calls offered first, within a quarter of a second; RedisError.
+
+        Who dies with them has claimed none: the sweep offers them again.
+        """
+        if not (first := await self.redis.bzpopmin(QUEUE, 0.25)):
             return []
-        return [(number, told[b"call"].decode()) for _, all in found or () for number, told in all]
+        more = await self.redis.zpopmin(QUEUE, count - 1)
+        return [call.decode() for call, _ in (first[1:], *more)]
 
-    async def done(self, numbers: list[bytes]) -> None:
-        with suppress(*AWAY):
-            await self.redis.xack(QUEUE, GROUP, *numbers)
-            await self.redis.xdel(QUEUE, *numbers)
+
+async def tried(command: Awaitable[Any]) -> Any:
+    """What Redis says; None while it is away."""
+    with suppress(*AWAY):
+        return await command

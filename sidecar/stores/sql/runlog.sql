@@ -16,11 +16,10 @@ WHERE run IN (
   SELECT run FROM run
   WHERE status IN ('running', 'waiting')
     AND run <> ALL (%(driven)s::uuid[])
-    AND started_at < now() - CASE WHEN owner = %(owner)s THEN %(lease_s)s ELSE 0 END
-      * interval '1 second'
+    AND started_at < now() - CASE WHEN owner = %(owner)s THEN 10 ELSE 0 END * interval '1 second'
     AND (owner = %(owner)s OR NOT EXISTS (
       SELECT 1 FROM process
-      WHERE process = run.owner AND beat_at > now() - %(lease_s)s * interval '1 second'))
+      WHERE process = run.owner AND beat_at > now() - interval '10 seconds'))
   LIMIT 32 FOR UPDATE SKIP LOCKED)
 RETURNING run::text, epoch;
 

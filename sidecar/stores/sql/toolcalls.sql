@@ -17,22 +17,17 @@ WHERE worker = %(worker)s AND state = 'running'
   AND run::text || '/' || call = ANY (%(calls)s::text[]);
 
 -- name: finish
--- What the call returned, unless it was taken from this worker in the meantime.
-UPDATE tool_call SET state = %(state)s, said = %(said)s, result = %(result)s
-WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
-  AND state = 'running';
-
--- name: put_back
--- The call is tried again later; the delay rests here, not in Redis.
-UPDATE tool_call SET state = 'pending',
-  not_before = now() + %(delay_ms)s * interval '1 millisecond'
+-- What the call returned, unless it was taken from this worker in the meantime. Where it is
+-- pending it is tried again later; the delay rests here, not in Redis.
+UPDATE tool_call SET state = %(state)s, said = %(said)s, result = %(result)s,
+  not_before = now() + 2 ^ attempt * (0.25 + random() / 2) * interval '1 second'
 WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(attempt)s
   AND state = 'running';
 
 -- name: sweep
 -- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due,
--- but for a call that has outlived twelve of them.
-UPDATE tool_call SET rung_at = now(), state = CASE
+-- but for a call that has outlived twelve of them. Gives those to offer.
+WITH swept AS (UPDATE tool_call SET rung_at = now(), state = CASE
     WHEN state = 'running' AND side_effects = 'once' OR attempt >= 12 THEN 'unknown'
     ELSE 'pending' END, said = jsonb_build_object('kind', 'tool_returned', 'call', call,
   'attempts', attempt, 'error', jsonb_build_object('code', 'unknown',
@@ -42,7 +37,8 @@ WHERE (run, call) IN (
   WHERE (state = 'running' AND lease_until < now())
     OR (state = 'pending' AND not_before <= now() AND rung_at < now() - interval '1 second')
   LIMIT 1000 FOR UPDATE SKIP LOCKED)
-RETURNING run::text, run::text || '/' || call, state;
+RETURNING run, call, state)
+SELECT run::text || '/' || call FROM swept WHERE state = 'pending';
 
 -- name: queue
 -- How much waits for a worker, for how long, how many workers live; the newest migration;
