@@ -37,8 +37,7 @@ class Worker:
 
     async def beat(self) -> None:
         await self.db("beat", process=self.name, role="worker")
-        calls = [task.get_name() for task in self.running]
-        await self.db("hold", **self.lease, calls=calls)
+        await self.db("hold", **self.lease, calls=[task.get_name() for task in self.running])
 
     async def take(self) -> None:
         """One round: what the queue offers and Postgres still has to give."""
@@ -85,9 +84,7 @@ class Worker:
         if call.contract.kind not in self.tools:
             raise ToolFault("no_worker", "this worker has no AGENTRT_TOOLS", again=True)
         value = await self.tools[call.contract.kind](call)
-        for flaw in flaws(call.contract.output_schema, value):
-            detail = f"the answer breaks the contract at {flaw.path or '/'}: {flaw.rule}"
-            raise ToolFault("result_invalid", f"{detail} {flaw.expected}")
+        fit(call.contract.output_schema, value, "result_invalid")
         return value
 
 
@@ -109,8 +106,13 @@ def checked(contract: Contract | None, text: str) -> tuple[Contract, dict[str, A
         value = orjson.loads(text)
     except ValueError as error:
         raise ToolFault("arguments_invalid", f"the arguments are not JSON: {error}") from error
-    found = flaws(contract.input_schema, value)
-    listed = [f"at {flaw.path or '/'}: {flaw.rule} {flaw.expected}" for flaw in found]
-    if listed or not isinstance(value, dict):
-        raise ToolFault("arguments_invalid", "; ".join(listed) or "the arguments are no object")
+    for schema in ({"type": "object"}, contract.input_schema):
+        fit(schema, value, "arguments_invalid")
     return contract, value
+
+
+def fit(schema: dict[str, Any], value: Any, code: str) -> None:
+    """ToolFault with this code that says everything in which `value` breaks the contract."""
+    found = [f"at {flaw.path or '/'}: {flaw.rule} {flaw.expected}" for flaw in flaws(schema, value)]
+    if found:
+        raise ToolFault(code, f"the contract is broken {'; '.join(found)}")

@@ -78,7 +78,7 @@ async def started(
     links = e.chain([message.json_bytes() for message in past], history)
     journal = runlog.Journal(db, owner)
     journal.opening = [("start", row | told | {"setup": kept.name, "owner": owner})]
-    journal.stored = await runlog.parts(db, row["customer"], [history]) if history else {}
+    journal.parts = await runlog.parts(db, row["customer"], [history]) if history else {}
     told |= {"message": turn.message, "metadata": turn.metadata}
     told["traceparent"] = ask.request.headers.get("traceparent", "")
     told["deadline_ms"] = now_ms() + setup.agent.limits.timeout_s * 1_000

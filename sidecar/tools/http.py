@@ -1,7 +1,6 @@
 """Tools of kind http: one request, guarded, signed, capped; its answer is the result."""
 
 import asyncio
-import hashlib
 import hmac
 import time
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp import ClientSession
 
 from sidecar.core.documents import Contract, HttpConfig
 from sidecar.errors import ToolFault
@@ -29,22 +29,19 @@ class Call:
     idempotency_key: str
 
 
-def hmac_sha256(key: str, message: bytes) -> str:
-    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
-
-
 def signing_secret(root: str, whose: str) -> str:
     """Derived, so that it rests nowhere: it changes with AGENTRT_SECRET alone."""
-    return hmac_sha256(root, whose.encode())
+    return hmac.digest(root.encode(), whose.encode(), "sha256").hex()
 
 
 def signed(root: str, whose: str, body: bytes) -> dict[str, str]:
     at_s = int(time.time())
-    signature = hmac_sha256(signing_secret(root, whose), f"{at_s}.".encode() + body)
+    secret, told = signing_secret(root, whose), f"{at_s}.".encode() + body
+    signature = hmac.digest(secret.encode(), told, "sha256").hex()
     return {"AgentRT-Signature": f"t={at_s},v1={signature}"}
 
 
-async def request(session: aiohttp.ClientSession, root: str, call: Call) -> Any:
+async def request(session: ClientSession, root: str, call: Call) -> Any:
     """The parsed result, not yet validated. ToolFault names what went wrong."""
     contract, config = call.contract, call.contract.config
     body, headers = orjson.dumps(call.arguments), {"Idempotency-Key": call.idempotency_key}
@@ -56,15 +53,13 @@ async def request(session: aiohttp.ClientSession, root: str, call: Call) -> Any:
     return result(*await post(session, config.url, body, headers, contract.timeout_s))
 
 
-async def deliver(
-    session: aiohttp.ClientSession, root: str, target: str, url: str, body: bytes
-) -> int:
+async def deliver(session: ClientSession, root: str, target: str, url: str, body: bytes) -> int:
     """The receiver's HTTP status; ToolFault when it has none."""
     return (await post(session, url, body, signed(root, target, body), DELIVERY_S))[0]
 
 
 async def post(
-    session: aiohttp.ClientSession, url: str, body: bytes, more: dict[str, str], timeout_s: float
+    session: ClientSession, url: str, body: bytes, more: dict[str, str], timeout_s: float
 ) -> tuple[int, bytes]:
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"} | more
     options: Any = {"timeout": aiohttp.ClientTimeout(total=timeout_s), "allow_redirects": False}

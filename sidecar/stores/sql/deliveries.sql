@@ -10,7 +10,7 @@ SELECT run, head, target, url, %(body)s FROM run, LATERAL (
     ORDER BY name, version DESC) hook
   WHERE NOT retired AND asked -> 'events' ? %(status)s
     AND asked ->> 'agent' IN ('', split_part(agent, '@', 1))) somebody
-WHERE run = %(run)s;
+WHERE run = %(id)s;
 
 -- name: due
 -- Takes what is due, once: whoever dies with it leaves it to the next turn of its back-off.

@@ -26,7 +26,8 @@ UPDATE document SET retired = true
 WHERE kind = %(kind)s AND name = %(name)s AND %(version)s IN (0, version);
 
 -- name: key
--- The document of a key that lives: of its name's two newest, and not retired.
+-- The document of a key that lives: of its name's two newest, not retired, not expired.
 SELECT name, version, body FROM document WHERE kind = 'keys' AND signature = %(sha256)s
-  AND NOT retired AND version > (
+  AND NOT retired AND coalesce((body::jsonb ->> 'expires_at')::timestamptz > now(), true)
+  AND version > (
     SELECT max(version) - 2 FROM document newest WHERE kind = 'keys' AND name = document.name);

@@ -33,8 +33,8 @@ VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(setup)s,
 -- name: fit
 -- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
 WITH fit AS (
-  UPDATE run SET head = %(head)s, hash = %(hash)s, status = %(status)s, conversation_end = %(end)s
-  WHERE run = %(run)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(before)s
+  UPDATE run SET head = %(seq)s, hash = %(hash)s, status = %(status)s, conversation_end = %(end)s
+  WHERE run = %(id)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(before)s
   RETURNING run)
 SELECT 1 / count(*) FROM fit;
 
