@@ -51,7 +51,8 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
 
 async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """Tool calls; those that run are finished first."""
-    async with aiohttp.ClientSession(connector=guard.connector(given.allow_hosts)) as session:
+    connector = guard.connector(guard.exceptions(given.allow_hosts))
+    async with aiohttp.ClientSession(connector=connector) as session:
         tools = {"http": partial(http.request, session, given.secret)}
         if given.tools:
             tools["function"] = await import_module("sidecar.extras.function").ready(

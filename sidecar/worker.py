@@ -59,8 +59,7 @@ class Worker:
             state, answer = ENDS.get(status, "pending"), f"HTTP {status}"
         except ToolFault as fault:
             state, answer = "pending" if fault.again else "buried", str(fault)[:500]
-        told = {"run": run, "seq": seq, "target": target, "state": state, "answer": answer}
-        await self.db("delivered", **told)
+        await self.db("delivered", run=run, seq=seq, target=target, state=state, answer=answer)
 
     async def run(self, run: str, name: str, customer: str, *row: Any) -> None:
         ref, arguments, key, attempt, setup = row

@@ -40,8 +40,6 @@ class Journal:
         who = {"customer": self.run.started.customer}
         for what, one in [("event", event), *(("part", one) for one in fresh.values())]:
             self.beside.append((what, who | asdict(one) | {"body": packed(one.body)}))
-        if isinstance(said, Ended):
-            self.beside.append(("forget", {"run": name}))
         if isinstance(said, ToolsAsked):
             self.beside += [("ask", dict(call) | {"run": name}) for call in said.for_workers()]
 

@@ -48,8 +48,6 @@ def guarded(allowed: list[tuple[Any, int]], info: Any) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def connector(allow_hosts: str) -> aiohttp.TCPConnector:
+def connector(allowed: list[tuple[Any, int]]) -> aiohttp.TCPConnector:
     """Never reuses a connection: one that just closed would leave a `once` call in doubt."""
-    return aiohttp.TCPConnector(
-        force_close=True, socket_factory=partial(guarded, exceptions(allow_hosts))
-    )
+    return aiohttp.TCPConnector(force_close=True, socket_factory=partial(guarded, allowed))

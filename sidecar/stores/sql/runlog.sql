@@ -32,10 +32,14 @@ VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(setup)s,
 
 -- name: fit
 -- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
+-- A run that ended waits for no tool.
 WITH fit AS (
   UPDATE run SET head = %(seq)s, hash = %(hash)s, status = %(status)s, conversation_end = %(end)s
   WHERE run = %(id)s AND owner = %(owner)s AND epoch = %(epoch)s AND head = %(before)s
-  RETURNING run)
+  RETURNING run, status),
+forgotten AS (
+  DELETE FROM tool_call USING fit
+  WHERE tool_call.run = fit.run AND status NOT IN ('running', 'waiting'))
 SELECT 1 / count(*) FROM fit;
 
 -- name: event
@@ -51,10 +55,6 @@ INSERT INTO tool_call (run, call, customer, setup, contract, arguments, idempote
 SELECT run, %(id)s, customer, setup, %(contract)s, %(arguments)s, %(idempotency_key)s,
   %(side_effects)s
 FROM run WHERE run = %(run)s;
-
--- name: forget
--- A run that ended waits for no tool.
-DELETE FROM tool_call WHERE run = %(run)s;
 
 -- name: heard
 -- What is in the log needs to be told no more.
