@@ -41,7 +41,7 @@ class Worker:
 
     async def take(self) -> None:
         """One round: what the queue offers and Postgres still has to give."""
-        if len(self.running) >= SLOTS:
+        while len(self.running) >= SLOTS:
             await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
         offered = await self.doorbell.take(SLOTS - len(self.running))
         for row in await self.db("due"):
