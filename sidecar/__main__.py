@@ -61,7 +61,7 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
         told = partial(http.deliver, session, given.secret)
         worker = Worker(db, doorbell, tools, told, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
-        await drained(worker.running)
+        await drained(worker.running | worker.telling)
 
 
 async def drained(tasks: Iterable[Awaitable[None]]) -> None:

@@ -33,7 +33,8 @@ class Worker:
     ) -> None:
         self.db, self.doorbell, self.name = db, doorbell, name
         self.tools, self.deliver = tools, deliver
-        self.running, self.lease = Tasks(), {"worker": name, "lease_s": 30}
+        self.running, self.telling = Tasks(), Tasks()
+        self.lease = {"worker": name, "lease_s": 30}
 
     async def beat(self) -> None:
         await self.db("beat", process=self.name, role="worker")
@@ -43,9 +44,9 @@ class Worker:
         """One round: what the queue offers and Postgres still has to give."""
         while len(self.running) >= SLOTS:
             await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
-        offered = await self.doorbell.take(SLOTS - len(self.running))
-        for row in await self.db("due"):
-            self.running.start(self.tell(*row))
+        offered = await self.doorbell.take(self.name, SLOTS - len(self.running))
+        for row in await self.db("due") if len(self.telling) < SLOTS else ():
+            self.telling.start(self.tell(*row))
         for row in await self.db("claim", **self.lease, calls=offered) if offered else ():
             self.running.start(self.run(*row), f"{row[0]}/{row[1]}")
 

@@ -1,8 +1,8 @@
 """The doorbell: Redis carries work and wake-ups, and may be lost at any time.
 
 A ring that does not arrive costs a second, never a result: `Loop.beat` asks Postgres once a second
-for the news of every run that somebody in this process waits for. The queue is a set by age: a
-call that is offered again is offered once, so it never holds more than is to be done. Only
+for the news of every run that somebody in this process waits for. The queue is a stream without
+acknowledgement: who dies with an offer has claimed nothing, and the sweep offers it again. Only
 commands that Redis >= 6.2 and Valkey share are used.
 """
 
@@ -12,11 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from sidecar.telemetry import now_ms
-
-QUEUE, RUNS = "agentrt:due", "agentrt:runs"
+QUEUE, GROUP, RUNS = "agentrt:calls", "workers", "agentrt:runs"
+LENGTH = 10_000  # of the stream, about; what falls off its end the sweep offers again
 TROUBLE, FORGET_S = "agentrt:trouble:", 30
 AWAY = (RedisError, OSError, TimeoutError)
 
@@ -49,8 +48,10 @@ class Doorbell:
 
     async def enqueue(self, calls: Iterable[str]) -> None:
         """Offers tool calls (`run/call`) to the workers. The sweep does it again if this fails."""
-        if offered := dict.fromkeys(calls, now_ms()):
-            await tried(self.redis.zadd(QUEUE, offered, nx=True))
+        offers = self.redis.pipeline(transaction=False)
+        for call in calls:
+            offers.xadd(QUEUE, {"call": call}, maxlen=LENGTH, approximate=True)
+        await tried(offers.execute())
 
     async def troubles(self, providers: Iterable[str]) -> dict[str, int]:
         """How often each has failed lately, in any process; none while Redis is away."""
@@ -63,15 +64,15 @@ class Doorbell:
         told = counts.delete(key) if over else counts.incr(key).expire(key, FORGET_S)
         await tried(told.execute())
 
-    async def take(self, count: int) -> list[str]:
-        """The calls offered first, within a quarter of a second; RedisError.
-
-        Who dies with them has claimed none: the sweep offers them again.
-        """
-        if not (first := await self.redis.bzpopmin(QUEUE, 0.25)):
+    async def take(self, worker: str, count: int) -> list[str]:
+        """Calls that were offered, within a quarter of a second; RedisError."""
+        given = {"streams": {QUEUE: ">"}, "count": count, "block": 250, "noack": True}
+        try:
+            found = await self.redis.xreadgroup(GROUP, worker, **given)
+        except ResponseError:
+            await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
             return []
-        more = await self.redis.zpopmin(QUEUE, count - 1)
-        return [call.decode() for call, _ in (first[1:], *more)]
+        return [told[b"call"].decode() for _, all in found or () for _, told in all]
 
 
 async def tried(command: Awaitable[Any]) -> Any:
