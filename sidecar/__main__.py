@@ -58,8 +58,7 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
             tools["function"] = await import_module("sidecar.extras.function").ready(
                 db, given.tools
             )
-        told = partial(http.deliver, session, given.secret)
-        worker = Worker(db, doorbell, tools, told, name)
+        worker = Worker(db, doorbell, tools, partial(http.deliver, session, given.secret), name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await drained(worker.running | worker.telling)
 

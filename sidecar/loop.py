@@ -10,9 +10,9 @@ from sidecar.core import events as e
 from sidecar.core.messages import Reply
 from sidecar.core.route import row_of, untried
 from sidecar.core.run import Run
-from sidecar.core.schema import answer
+from sidecar.core.schema import answer, checked
 from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
-from sidecar.errors import Fenced, ModelFault, Problem, StoreDown
+from sidecar.errors import Fenced, ModelFault, Problem, StoreDown, ToolFault
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
 from sidecar.stores.runlog import Journal, opened
@@ -89,24 +89,36 @@ class Loop:
             if now_ms() > journal.run.deadline_ms:
                 journal.write(e.Stopped(kind="expired"))
             await self.act(journal, rung)
+        await self.land(journal)
+
+    async def land(self, journal: Journal) -> None:
+        """Whoever waits for the run hears when it comes to rest."""
+        before = journal.rest
         await journal.flush()
-        await self.doorbell.ring(run.id)
+        if journal.rest != before:
+            await self.doorbell.ring(journal.run.id)
 
     async def act(self, journal: Journal, rung: asyncio.Event) -> None:
         run = journal.run
         match decide(run):
             case CallModel(after_ms) if run.at_ms + after_ms > now_ms():
-                await pause(journal, rung, min(run.at_ms + after_ms, run.deadline_ms))
+                await self.pause(journal, rung, min(run.at_ms + after_ms, run.deadline_ms))
             case CallModel():
                 await self.call_model(journal)
             case e.ToolsAsked() as asked:
                 journal.write(asked)
+                refuse_broken(journal, asked)
                 await journal.flush()
                 await self.doorbell.enqueue(f"{run.id}/{call.id}" for call in asked.for_workers())
             case Wait():
-                await pause(journal, rung, run.deadline_ms)
+                await self.pause(journal, rung, run.deadline_ms)
             case e.Ended() as end:
                 journal.write(end, conversation(run))
+
+    async def pause(self, journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
+        await self.land(journal)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
 
     async def hear(self, journal: Journal) -> None:
         """Folds what workers and the API have left for the run, each word once."""
@@ -153,10 +165,16 @@ class Loop:
         return sending.result()
 
 
-async def pause(journal: Journal, rung: asyncio.Event, until_ms: int) -> None:
-    await journal.flush()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(rung.wait(), max(0, until_ms - now_ms() + 1) / 1_000)
+def refuse_broken(journal: Journal, asked: e.ToolsAsked) -> None:
+    """Arguments that break their contract never reach the caller: the model hears of it."""
+    contracts = {contract.ref: contract for contract in journal.run.setup.contracts}
+    for call in asked.calls:
+        try:
+            if call.kind == "caller":
+                checked(contracts[call.contract], call.arguments)
+        except ToolFault as fault:
+            error = e.Failure(code=fault.code, message=str(fault)[:2_000])
+            journal.write(e.ToolReturned(call=call.id, error=error, attempts=0))
 
 
 def replied(run: Run, reply: Reply, raw: bytes, **told: Any) -> tuple[e.Replied, list[e.Part]]:

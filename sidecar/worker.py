@@ -8,7 +8,7 @@ import orjson
 
 from sidecar.core.documents import Contract, Setup
 from sidecar.core.events import Failure, ToolReturned, part
-from sidecar.core.schema import flaws
+from sidecar.core.schema import checked, fit
 from sidecar.errors import ToolFault
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.stores.doorbell import Doorbell
@@ -16,7 +16,6 @@ from sidecar.telemetry import Tasks, now_ms
 from sidecar.tools.http import Call
 
 SLOTS = 64
-ELSEWHERE_TRIES = 10  # until a worker has it that can run it
 ENDS = dict.fromkeys(range(200, 300), "done") | {404: "buried", 410: "buried"}
 Tools = Mapping[str, Callable[[Call], Awaitable[Any]]]
 Deliver = Callable[[str, str, bytes], Awaitable[int]]
@@ -93,26 +92,6 @@ def judged(fault: ToolFault, contract: Contract | None, attempt: int) -> tuple[s
     message = str(fault)[:2_000]
     if contract and contract.side_effects == "once" and fault.in_doubt:
         return "unknown", Failure(code="unknown", message=message)
-    tries = ELSEWHERE_TRIES if fault.code == "no_worker" else contract.retries if contract else 0
+    tries = 10 if fault.code == "no_worker" else contract.retries if contract else 0
     again = fault.again and attempt <= tries
     return "pending" if again else "done", Failure(code=fault.code, message=message)
-
-
-def checked(contract: Contract | None, text: str) -> tuple[Contract, dict[str, Any]]:
-    """ToolFault when nobody offered the tool, or the arguments break its contract."""
-    if contract is None:
-        raise ToolFault("tool_unknown", "no tool of this name was offered")
-    try:
-        value = orjson.loads(text)
-    except ValueError as error:
-        raise ToolFault("arguments_invalid", f"the arguments are not JSON: {error}") from error
-    for schema in ({"type": "object"}, contract.input_schema):
-        fit(schema, value, "arguments_invalid")
-    return contract, value
-
-
-def fit(schema: dict[str, Any], value: Any, code: str) -> None:
-    """ToolFault with this code that says everything in which `value` breaks the contract."""
-    found = [f"at {flaw.path or '/'}: {flaw.rule} {flaw.expected}" for flaw in flaws(schema, value)]
-    if found:
-        raise ToolFault(code, f"the contract is broken {'; '.join(found)}")

@@ -125,11 +125,35 @@ async def test_a_cancelled_turn_takes_no_results(api: Api) -> None:
     assert (answer.status, answer.code) == (409, "conflict")
 
 
+async def test_arguments_that_break_the_contract_never_reach_the_caller(
+    api: Api, provider: Provider
+) -> None:
+    await api.tool("broken", **(LOOKUP | {"input_schema": COMPANY | {"maxProperties": 0}}))
+    await api.agent("broken", tools=["broken"])
+    run = await api.turn("broken", "Company: Acme")
+    assert run["status"] == "completed", run
+    assert run["tool_calls"][0]["error"]["code"] == "arguments_invalid"
+    assert "maxProperties" in tool_outputs((await provider.asked())[-1])[0]
+    await assert_complete(api, run["run"])
+
+
+async def test_who_waits_for_a_run_hears_that_it_rests_with_its_calls(
+    api: Api, provider: Provider
+) -> None:
+    await provider.faults({"kind": "delay", "ms": 1_000})
+    await api.tool("lookup", **LOOKUP)
+    await api.agent("heard", tools=["lookup"])
+    run = await api.turn("heard", "Company: Acme", wait_s=0)
+    looked = await asyncio.wait_for(api("GET", f"/v1/runs/{run['run']}?wait_s=60"), 30)
+    assert looked.body["waiting"]["for"] == "tools"
+    assert (await api("POST", f"/v1/runs/{run['run']}/cancel", {})).body["status"] == "cancelled"
+
+
 async def test_fifty_at_once_with_the_same_result_are_one(api: Api) -> None:
     run = await resting(api, "lookup")
     (call,) = run["waiting"]["calls"]
     result = {"call": call, "result": {"size": 3}}
-    answers = await asyncio.gather(*(told(api, run, result) for _ in range(50)))
+    answers = await asyncio.gather(*(told(api, run, result, wait_s=25) for _ in range(50)))
     assert {(one.status, one.body["status"]) for one in answers} == {(200, "completed")}
     assert kinds(await assert_complete(api, run["run"])).count("tool_returned") == 1
 

@@ -134,19 +134,19 @@ async def test_a_hook_hears_what_it_asks_for_of_its_own_customer(
     await api.turn("hooked", "hello", customer="another")
     assert [run["status"] for run in runs] == ["completed", "failed"]
     names = [run["run"] for run in runs]
-    count = "SELECT count(*) FROM delivery WHERE state = 'pending'"
-    await until(lambda: none_is_left(house, count))
+    await until(lambda: none_is_left(house, url(tools, "hook")))
     received = tools.calls("hook")
     assert {one.body["status"] for one in received} == heard
     assert all(one.body["run"] in names and signed(one, secret) for one in received)
     assert (await api("DELETE", "/v1/hooks/here", **bearer)).status == 204
     await api.turn("hooked", "hello", customer="hooked")
-    await until(lambda: none_is_left(house, count))
+    await until(lambda: none_is_left(house, url(tools, "hook")))
     assert len(tools.calls("hook")) == len(received)
 
 
-async def none_is_left(house: Installation, count: str) -> bool:
-    return house.sql(count) == [(0,)]
+async def none_is_left(house: Installation, address: str) -> bool:
+    pending = "SELECT count(*) FROM delivery WHERE state = 'pending' AND url = %s"
+    return house.sql(pending, [address]) == [(0,)]
 
 
 async def test_a_delivery_outlives_the_worker_that_carried_it(

@@ -25,8 +25,8 @@ class Doors:
         return self.prefix(ask) + ("/".join(ask.request.match_info.values()) or self.folder)
 
     def ref(self, ask: Ask) -> str:
-        version = ask.given.version
-        return f"{self.name(ask)}@{version}" if version else self.name(ask)
+        version = f"@{ask.given.version}" if ask.given.version else ""
+        return self.name(ask) + version
 
     def shown(self, ask: Ask, document: Document) -> dict[str, Any]:
         digest = {"digest": binding_digest(document)} if isinstance(document, Contract) else {}
@@ -44,7 +44,8 @@ class Doors:
     async def put(self, ask: Ask) -> tuple[int, Any]:
         """With the secret that goes with it, which is told here only."""
         check_schemas(ask.given)
-        await self.check_names(ask)
+        if isinstance(ask.given, Policy):
+            await documents.check_policy(ask.app.loop.db, ask.given)
         given, told, key = ask.given.model_copy(update={"name": self.name(ask)}), {}, ""
         if self.model is Key:
             told["key"] = key = secrets.token_urlsafe(32)
@@ -52,14 +53,6 @@ class Doors:
             whose = f"{self.folder.removesuffix('s')}:{given.name}"
             told["signing_secret"] = signing_secret(ask.app.secret, whose)
         return 200, self.shown(ask, await documents.put(ask.app.loop.db, given, key)) | told
-
-    async def check_names(self, ask: Ask) -> None:
-        """Problem where a policy names what is not there."""
-        given, db = ask.given, ask.app.loop.db
-        if self.model is Policy:
-            used = [ref for rule in given.rules for tier in rule.use for ref in tier]
-            models = await documents.model_rows(db)
-            documents.check_models([*used, *given.aliases], given, models, "rules")
 
     async def delete(self, ask: Ask) -> tuple[int, Any]:
         found = await documents.get(ask.app.loop.db, self.model, self.ref(ask))

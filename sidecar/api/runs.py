@@ -14,7 +14,7 @@ from sidecar.core import events, requests, schema
 from sidecar.core.bundle import Bundle
 from sidecar.core.run import Run
 from sidecar.core.view import RunList, RunView, Verdict
-from sidecar.errors import Fenced, Problem
+from sidecar.errors import Fenced, Problem, ToolFault
 from sidecar.stores import db, runlog
 
 
@@ -46,8 +46,9 @@ async def shown(ask: Ask, run: str, wait_s: int, beyond: int = 0) -> tuple[int, 
         rung = ask.app.loop.doorbell.next_ring(run)
         log = await runlog.bundle(ask.app.loop.db, run, ask.customer)
         found, left_s = log.run(), until - time.monotonic()
-        if left_s <= 0 or (found.status != "running" and len(log.events) > beyond):
-            return 202 if found.status == "running" else 200, found
+        goes_on = found.status == "running" or len(log.events) <= beyond
+        if left_s <= 0 or not goes_on:
+            return 202 if goes_on else 200, found
         with suppress(TimeoutError):
             await asyncio.wait_for(rung.wait(), left_s)
 
@@ -121,10 +122,11 @@ def fitting(run: Run, one: requests.CallResult) -> None:
     if run.ended_ms and call.status == "pending":
         raise Problem(409, "conflict", "the run has ended", field="results")
     contracts = {contract.ref: contract for contract in run.setup.contracts}
-    fit = contracts[call.asked.contract].output_schema
-    for flaw in schema.flaws(fit, one.result) if not one.error else ():
-        detail = f"{one.call} at {flaw.path or '/'}: {flaw.rule} {flaw.expected}"
-        raise Problem(422, "validation", detail, field="results")
+    try:
+        if not one.error:
+            schema.fit(contracts[call.asked.contract].output_schema, one.result, "result_invalid")
+    except ToolFault as fault:
+        raise Problem(422, "validation", f"{one.call}: {fault}", field="results") from fault
 
 
 async def post_replay(ask: Ask) -> tuple[int, Verdict]:

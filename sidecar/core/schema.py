@@ -12,9 +12,10 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from sidecar.core.documents import Contract
 from sidecar.core.events import Flaw
 from sidecar.core.messages import canonical
-from sidecar.errors import Problem
+from sidecar.errors import Problem, ToolFault
 
 DEPTH, WEIGHT, FLAWS = 64, 100_000, 10  # of a schema; WEIGHT with every $ref written out
 FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
@@ -102,3 +103,23 @@ def answer(text: str, schema: dict[str, Any] | None) -> tuple[str | None, tuple[
         if not flaws(schema, inner):
             value, found = inner, ()
     return (None, found) if found else (orjson.dumps(value).decode(), ())
+
+
+def fit(schema: dict[str, Any], value: Any, code: str) -> None:
+    """ToolFault with this code that says everything in which `value` breaks the contract."""
+    found = [f"at {flaw.path or '/'}: {flaw.rule} {flaw.expected}" for flaw in flaws(schema, value)]
+    if found:
+        raise ToolFault(code, f"the contract is broken {'; '.join(found)}")
+
+
+def checked(contract: Contract | None, text: str) -> tuple[Contract, dict[str, Any]]:
+    """A call's arguments. ToolFault when nobody offered the tool, or they break its contract."""
+    if contract is None:
+        raise ToolFault("tool_unknown", "no tool of this name was offered")
+    try:
+        value = orjson.loads(text)
+    except ValueError as error:
+        raise ToolFault("arguments_invalid", f"the arguments are not JSON: {error}") from error
+    for schema in ({"type": "object"}, contract.input_schema):
+        fit(schema, value, "arguments_invalid")
+    return contract, value

@@ -2,7 +2,6 @@
 
 import hashlib
 import tomllib
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -96,6 +95,11 @@ def check_models(refs: Iterable[str], policy: Policy, models: Iterable[ModelRow]
             raise Problem(404, "not_found", f"there is no model {ref}", field=field, remedy=remedy)
 
 
+async def check_policy(db: Db, policy: Policy) -> None:
+    refs = [*policy.aliases, *(ref for rule in policy.rules for tier in rule.use for ref in tier)]
+    check_models(refs, policy, await model_rows(db), "rules")
+
+
 async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     """The agent as a turn asks for it, with all that it needs. Problems name what is not there.
 
@@ -116,8 +120,7 @@ async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     policy, models = await get(db, Policy, "policy"), await model_rows(db)
     check_models(agent.models, policy, models, "model")
     contracts = (*own, *[await get(db, Contract, ref) for ref in agent.tools])
-    for name, count in Counter(contract.name for contract in contracts).items():
-        if count > 1:
-            remedy = "Give each tool once, under a name of its own."
-            raise Problem(422, "validation", f"two tools are {name}", field="tools", remedy=remedy)
+    if len({contract.name for contract in contracts}) < len(contracts):
+        remedy = "Give each tool once, under a name of its own."
+        raise Problem(422, "validation", "two tools have one name", field="tools", remedy=remedy)
     return Setup(agent=agent, contracts=contracts, policy=policy, models=models)

@@ -66,9 +66,8 @@ class Doorbell:
 
     async def take(self, worker: str, count: int) -> list[str]:
         """Calls that were offered, within a quarter of a second; RedisError."""
-        given = {"streams": {QUEUE: ">"}, "count": count, "block": 250, "noack": True}
         try:
-            found = await self.redis.xreadgroup(GROUP, worker, **given)
+            found = await self.redis.xreadgroup(GROUP, worker, {QUEUE: ">"}, count, 250, noack=True)
         except ResponseError:
             await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
             return []

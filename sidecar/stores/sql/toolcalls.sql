@@ -43,11 +43,16 @@ SELECT run::text || '/' || call FROM swept WHERE state = 'pending';
 -- name: queue
 -- How much waits for a worker, for how long, how many workers live; the newest migration;
 -- deliveries that are not through, and that were given up in a day.
-SELECT count(*) FILTER (WHERE state = 'pending' AND not_before <= now()),
-  coalesce(extract(epoch FROM now() - min(asked_at) FILTER (WHERE state = 'pending')), 0)::int,
-  (SELECT count(*) FROM process
-   WHERE role = 'worker' AND beat_at > now() - interval '10 seconds'),
-  (SELECT max(version) FROM migration),
-  (SELECT count(*) FROM delivery WHERE state = 'pending'),
-  (SELECT count(*) FROM delivery WHERE state = 'buried' AND made_at > now() - interval '1 day')
+SELECT json_build_object(
+  'queue', json_build_object(
+    'pending', count(*) FILTER (WHERE state = 'pending' AND not_before <= now()),
+    'oldest_s', coalesce(
+      extract(epoch FROM now() - min(asked_at) FILTER (WHERE state = 'pending')), 0)::int),
+  'workers', (SELECT count(*) FROM process
+    WHERE role = 'worker' AND beat_at > now() - interval '10 seconds'),
+  'migrations', (SELECT max(version) FROM migration),
+  'deliveries', (SELECT json_build_object(
+    'pending', count(*) FILTER (WHERE state = 'pending'),
+    'buried', count(*) FILTER (WHERE state = 'buried' AND made_at > now() - interval '1 day'))
+    FROM delivery))
 FROM tool_call;
