@@ -24,7 +24,8 @@ LEAD = {
 }
 LEAD_DESK, ENRICH_LEAD = "leaddesk00000001", "enrichlead000001"
 TURN_TIMEOUT_S = 180
-AT_REST = ("waiting", "success", "error", "crashed", "canceled")
+OVER = ("success", "error", "crashed", "canceled")
+AT_REST = ("waiting", *OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,14 @@ def play(stack: Stack, lead: dict[str, str] = LEAD) -> Outcome:
 
 
 def _waiting(stack: Stack, execution: str) -> dict[str, Any]:
+    """The draft in the queue. The execution sleeps while the agent works, too."""
+
+    def drafts() -> list[dict[str, Any]]:
+        return stack.n8n.items(execution, "Ask for approval")
+
+    until(lambda: bool(drafts()) or stack.n8n.status(execution) in OVER, TURN_TIMEOUT_S)
     _settle(stack, execution, "waiting")
-    return stack.n8n.items(execution, "Ask for approval")[0]
+    return drafts()[0]
 
 
 def _settle(stack: Stack, execution: str, wanted: str) -> None:
