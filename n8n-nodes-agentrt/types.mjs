@@ -80,7 +80,8 @@ function literal(value) {
 }
 
 function comment(text, indent) {
-	return text ? `${indent}/** ${text.replaceAll('\n', `\n${indent} * `)} */\n` : '';
+	const lines = text?.split('\n').map((line) => `${indent} * ${line}`.trimEnd());
+	return lines ? `${indent}/** ${lines.join('\n').slice(indent.length + 3)} */\n` : '';
 }
 
 const types = HEAD + (await definitions()).map(declaration).join('');

@@ -17,7 +17,8 @@ export interface Leaving {
 
 export interface Operation {
 	description: INodeProperties[];
-	execute: (context: IExecuteFunctions, itemIndex: number) => Promise<Leaving>;
+	/** Nothing leaves when the execution was put to sleep: it is resumed with what leaves. */
+	execute: (context: IExecuteFunctions, itemIndex: number) => Promise<Leaving | undefined>;
 }
 
 /** With "Continue On Fail", what an operation throws leaves by `thrownTo`. */
@@ -30,8 +31,8 @@ export async function eachItem(
 	for (let itemIndex = 0; itemIndex < context.getInputData().length; itemIndex++) {
 		const pairedItem = { item: itemIndex };
 		try {
-			const { output, json } = await operation.execute(context, itemIndex);
-			leaving[output].push({ json, pairedItem });
+			const left = await operation.execute(context, itemIndex);
+			if (left) leaving[left.output].push({ json: left.json, pairedItem });
 		} catch (thrown) {
 			const error = asNodeError(context, thrown, itemIndex);
 			if (!context.continueOnFail()) throw error;

@@ -5,6 +5,7 @@ import type {
 	IHookFunctions,
 	IHttpRequestMethods,
 	ILoadOptionsFunctions,
+	IWebhookFunctions,
 } from 'n8n-workflow';
 import { NodeApiError } from 'n8n-workflow';
 import { refused, unreachable } from './problem';
@@ -13,7 +14,7 @@ export const CREDENTIAL = 'agentRtApi';
 
 /** What this file needs of n8n; every node function's `this` has it. */
 export type Caller = Pick<
-	IExecuteFunctions | IHookFunctions | ILoadOptionsFunctions,
+	IExecuteFunctions | IHookFunctions | ILoadOptionsFunctions | IWebhookFunctions,
 	'getNode' | 'getCredentials' | 'helpers'
 >;
 

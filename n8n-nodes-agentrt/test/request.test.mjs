@@ -1,7 +1,7 @@
 // The same try of the same item asks for the same run; anything else asks for another.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HOLD_S, idempotencyKey, turnRequest } from '../nodes/AgentTurn/request.ts';
+import { idempotencyKey, turnRequest } from '../nodes/AgentTurn/request.ts';
 
 const ORIGIN = { execution: '17', workflow: 'wf1', node: 'node-a', runIndex: 0, itemIndex: 0 };
 const WANTED = { agent: 'lead-desk', message: 'Hello', conversation: '', model: '', options: {} };
@@ -11,7 +11,6 @@ test('what was left empty is left out, and the run knows where in n8n it comes f
 	assert.deepEqual(REQUEST, {
 		agent: 'lead-desk',
 		message: [{ type: 'text', text: 'Hello' }],
-		wait_s: HOLD_S,
 		metadata: { n8n_execution: '17', n8n_workflow: 'wf1' },
 	});
 });
@@ -40,7 +39,6 @@ test('everything that was filled in is asked for', () => {
 	assert.deepEqual(turnRequest(wanted, ORIGIN), {
 		agent: 'lead-desk@2',
 		message: [{ type: 'text', text: 'Hello' }],
-		wait_s: HOLD_S,
 		conversation: 'c1',
 		model: 'openai/gpt-6-luna',
 		output_schema: { type: 'object' },

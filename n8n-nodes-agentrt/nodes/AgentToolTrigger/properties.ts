@@ -107,7 +107,8 @@ export const properties: INodeProperties[] = [
 			{
 				name: "Using 'Respond to Webhook' Node",
 				value: 'responseNode',
-				description: 'That node gives the answer, and the workflow may go on after it',
+				description:
+					'That node gives the answer, and the workflow may go on after it. It insists on a Webhook node above it: connect a deactivated one.',
 			},
 		],
 		default: 'lastNode',

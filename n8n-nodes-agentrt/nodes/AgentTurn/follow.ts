@@ -13,42 +13,50 @@ const POLL_GAP_MS = 1000;
 /** Causes that say: the request had been sent when the connection went. */
 const BROKEN_OFF = new Set(['ECONNABORTED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
 
-/**
- * Posts the turn and follows its run. A sidecar that goes away with the turn in its hands is asked
- * again for a while: the turn lives on in Postgres, and its key finds the same run.
- */
+/** Posts what is asked and follows its run until it rests. */
 export async function restingRun(
 	context: IExecuteFunctions,
-	turn: Asked,
-	itemIndex: number,
+	asked: Asked,
+	{ answered, itemIndex }: { answered?: string[]; itemIndex: number },
 ): Promise<RunView> {
 	let run: RunView | undefined;
-	let taken = false;
-	let awaySince_ms = 0;
 	context.onExecutionCancellation(() => {
-		cancelRun(context, turn, run).catch((error: Error) => context.logger.warn(error.message));
+		cancelRun(context, asked, run).catch((error: Error) => context.logger.warn(error.message));
 	});
+	run = await takenRun(context, asked, itemIndex);
+	while (!isResting(run, answered)) {
+		const asked_ms = Date.now();
+		run = await takenRun(context, look(run), itemIndex, true);
+		if (!isResting(run, answered) && Date.now() - asked_ms < POLL_GAP_MS) await sleep(POLL_GAP_MS);
+	}
+	return run;
+}
+
+/**
+ * The run as it is when the sidecar has it. A sidecar that goes away with the turn in its hands is
+ * asked again for a while: the turn lives on in Postgres, and its key finds the same run.
+ */
+export async function takenRun(
+	context: IExecuteFunctions,
+	asked: Asked,
+	itemIndex: number,
+	isTaken = false,
+): Promise<RunView> {
+	const began_ms = Date.now();
+	let taken = isTaken;
 	for (;;) {
 		const asked_ms = Date.now();
-		const answer = await send(context, run ? follow(run) : turn);
-		taken ||= answer.status === 202 || BROKEN_OFF.has(answer.cause ?? '');
-		if (taken && isUnavailable(answer) && !isStopped(context)) {
-			awaySince_ms ||= asked_ms;
-			if (asked_ms - awaySince_ms < 1000 * AWAY_S) {
-				await sleep(POLL_GAP_MS);
-				continue;
-			}
-		}
-		awaySince_ms = 0;
-		run = settled<RunView>(context, answer, itemIndex);
-		if (isResting(run)) return run;
-		if (Date.now() - asked_ms < POLL_GAP_MS) await sleep(POLL_GAP_MS);
+		const answer = await send(context, asked);
+		taken ||= BROKEN_OFF.has(answer.cause ?? '');
+		const isPatient = taken && !isStopped(context) && asked_ms - began_ms < 1000 * AWAY_S;
+		if (!isUnavailable(answer) || !isPatient) return settled<RunView>(context, answer, itemIndex);
+		await sleep(POLL_GAP_MS);
 	}
 }
 
-function follow({ run }: RunView): Asked {
+export function look({ run }: Pick<RunView, 'run'>, wait_s = HOLD_S): Asked {
 	const path = `/v1/runs/${encodeURIComponent(run)}`;
-	return { method: 'GET', path, query: { wait_s: HOLD_S }, timeout_s: HOLD_S + 20 };
+	return { method: 'GET', path, query: { wait_s }, timeout_s: wait_s + 20 };
 }
 
 function isStopped(context: IExecuteFunctions): boolean {
@@ -56,7 +64,7 @@ function isStopped(context: IExecuteFunctions): boolean {
 }
 
 /** Who stops an execution in n8n wants no more money spent on its run either. */
-async function cancelRun(context: IExecuteFunctions, turn: Asked, run?: RunView): Promise<void> {
+async function cancelRun(context: IExecuteFunctions, asked: Asked, run?: RunView): Promise<void> {
 	if (run && isResting(run)) return;
 	// n8n refuses every further request of an execution that was stopped, but not of its node.
 	const caller: Caller = {
@@ -64,7 +72,8 @@ async function cancelRun(context: IExecuteFunctions, turn: Asked, run?: RunView)
 		getCredentials: async (type) => await context.getCredentials(type),
 		helpers: context.helpers,
 	};
-	const known = run ?? (await ask<RunView>(caller, turn));
+	const known =
+		run ?? (await ask<RunView>(caller, { ...asked, body: { ...asked.body, wait_s: 0 } }));
 	if (isResting(known)) return;
 	const path = `/v1/runs/${encodeURIComponent(known.run)}/cancel`;
 	await ask(caller, { method: 'POST', path, body: {} });

@@ -30,17 +30,23 @@ export async function searchAgents(
 }
 
 export async function loadModels(this: ILoadOptionsFunctions): Promise<INodePropertyOptions[]> {
+	const own = {
+		name: "The Agent's Own",
+		value: '',
+		description: 'What the agent or the policy names',
+	};
+	return [own, ...(await loadModelNames.call(this))];
+}
+
+export async function loadModelNames(this: ILoadOptionsFunctions): Promise<INodePropertyOptions[]> {
 	const { models } = await ask<{ models: ModelRow[] }>(this, {
 		method: 'GET',
 		path: '/v1/models',
 	});
-	return [
-		{ name: "The Agent's Own", value: '', description: 'What the agent or the policy names' },
-		...models.map(({ provider, model }) => {
-			const id = `${provider}/${model}`;
-			return { name: id, value: id };
-		}),
-	];
+	return models.map(({ provider, model }) => {
+		const id = `${provider}/${model}`;
+		return { name: id, value: id };
+	});
 }
 
 export async function loadTools(this: ILoadOptionsFunctions): Promise<INodePropertyOptions[]> {
@@ -48,5 +54,9 @@ export async function loadTools(this: ILoadOptionsFunctions): Promise<INodePrope
 		method: 'GET',
 		path: '/v1/tools',
 	});
-	return tools.map(({ name, description }) => ({ name, value: name, description }));
+	return tools.map((tool) => ({
+		name: tool.kind === 'caller' ? `${tool.name} (answered by this workflow)` : tool.name,
+		value: tool.name,
+		description: tool.description,
+	}));
 }

@@ -17,7 +17,8 @@ export interface Origin {
 }
 
 export interface Wanted {
-	agent: string;
+	/** A name, or the agent itself. */
+	agent: TurnRequest['agent'];
 	message: string;
 	conversation: string;
 	model: string;
@@ -37,7 +38,6 @@ export function turnRequest(wanted: Wanted, origin: Origin): TurnRequest {
 	return {
 		agent: wanted.agent,
 		message: [{ type: 'text', text: wanted.message }],
-		wait_s: HOLD_S,
 		metadata: { ...metadataOf(wanted), ...metadataFrom(origin) },
 		...(wanted.conversation && { conversation: wanted.conversation }),
 		...(wanted.model && { model: wanted.model }),
