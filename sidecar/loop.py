@@ -108,7 +108,7 @@ class Loop:
             case e.ToolsAsked() as asked:
                 journal.write(asked)
                 refuse_broken(journal, asked)
-                await journal.flush()
+                await self.land(journal)
                 await self.doorbell.enqueue(f"{run.id}/{call.id}" for call in asked.for_workers())
             case Wait():
                 await self.pause(journal, rung, run.deadline_ms)
