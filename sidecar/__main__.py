@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from sidecar.api.door import App, application
 from sidecar.api.routes import ROUTES
+from sidecar.core.turn import Provider
 from sidecar.errors import Misconfigured, StoreDown
-from sidecar.loop import Loop, Provider
+from sidecar.loop import Loop
 from sidecar.settings import Settings
 from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell

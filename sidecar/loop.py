@@ -1,9 +1,7 @@
 """Decide, write, do, again: drives the runs that this process owns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from sidecar.core import events as e
@@ -11,7 +9,7 @@ from sidecar.core.messages import Reply
 from sidecar.core.route import row_of, untried
 from sidecar.core.run import Run
 from sidecar.core.schema import answer, checked
-from sidecar.core.turn import CallModel, Encoder, Wait, called, conversation, decide
+from sidecar.core.turn import CallModel, Providers, Wait, called, conversation, decide
 from sidecar.errors import Fenced, ModelFault, Problem, StoreDown, ToolFault
 from sidecar.stores.db import Db, unpacked
 from sidecar.stores.doorbell import Doorbell
@@ -19,20 +17,6 @@ from sidecar.stores.runlog import Journal, opened
 from sidecar.telemetry import log, now_ms
 
 ATTEMPT_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """One that has a key. `decode` and `send` (a body, within seconds) raise ModelFault."""
-
-    encoder: Encoder
-    decode: Callable[[bytes], Reply]
-    send: Callable[[bytes, float], Coroutine[Any, Any, bytes]]
-    close: Callable[[], Awaitable[None]]
-    simulated: bool
-
-
-Providers = Mapping[str, Provider]
 
 
 class Loop:

@@ -9,13 +9,13 @@ comparison. No I/O, no clock, no randomness.
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.core import events as e
 from sidecar.core.documents import Contract, ModelRow
-from sidecar.core.messages import ToolCall, canonical, rfc3339
+from sidecar.core.messages import Reply, ToolCall, canonical, rfc3339
 from sidecar.core.route import route, row_of, untried
 from sidecar.core.run import PROMPTS, REPAIRS, Run
 
@@ -43,7 +43,19 @@ class Encoder:
     encode: Callable[[Run, ModelRow, int], Payload]
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One that has a key. `decode` and `send` (a body, within seconds) raise ModelFault."""
+
+    encoder: Encoder
+    decode: Callable[[bytes], Reply]
+    send: Callable[[bytes, float], Coroutine[Any, Any, bytes]]
+    close: Callable[[], Awaitable[None]]
+    simulated: bool
+
+
 Encoders = Mapping[str, Encoder]
+Providers = Mapping[str, Provider]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,8 @@ import httpx2
 import orjson
 
 from sidecar.core.messages import Opaque, Reply, ToolCall
-from sidecar.core.turn import Encoder
+from sidecar.core.turn import Encoder, Provider
 from sidecar.errors import ModelFault
-from sidecar.loop import Provider
 
 JSON = {"content-type": "application/json"}
 # Sources: the pages on errors of OpenAI's and Anthropic's API references and the error types of
