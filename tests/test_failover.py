@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.core.route import TROUBLES
 from tests.house.api import Api, opened
 from tests.house.installation import KEY, Installation
 from tests.house.log import assert_complete, kinds
@@ -188,3 +189,34 @@ async def test_the_attempts_of_one_provider_cost_what_its_row_says(
     prompt = usage["input"] * 4 + usage["cache_write"] * 5
     micros = prompt + (usage["output"] + usage["reasoning"]) * 20
     assert usage["reasoning"] > 0 and run["cost_usd"] == f"{micros / 1_000_000:.6f}"
+
+
+async def test_a_provider_in_trouble_is_asked_last_by_every_process_until_it_answers(
+    half: Api, fresh: Installation
+) -> None:
+    async with opened(fresh.sidecar(), KEY) as whole:
+        await whole.agent("wary", models=[LUNA, HAIKU])
+        await whole.agent("alone", models=[LUNA])
+        for _ in range(TROUBLES):
+            run = await half.turn("wary", "hello")
+            assert (run["provider"], run["failovers"]) == ("anthropic", 1)
+        run = await whole.turn("wary", "hello")  # another process, where OpenAI would answer
+        assert (run["provider"], run["failovers"]) == ("anthropic", 0)
+        assert [(one["model"], one["in_trouble"]) for one in run["route"]] == [
+            (HAIKU, False),
+            (LUNA, True),
+        ]
+        await assert_complete(whole, run["run"])
+        run = await whole.turn("alone", "hello")  # still asked where there is no other
+        assert (run["provider"], run["route"][0]["in_trouble"]) == ("openai", True)
+        run = await whole.turn("wary", "hello")  # it answered: nobody is in trouble
+        assert (run["provider"], run["failovers"]) == ("openai", 0)
+
+
+async def test_circuits_are_closed_when_redis_is_lost(half: Api, fresh: Installation) -> None:
+    await half.agent("wary", models=[LUNA, HAIKU])
+    for _ in range(TROUBLES):
+        await half.turn("wary", "hello")
+    fresh.wipe_redis()
+    run = await half.turn("wary", "hello")
+    assert (run["provider"], run["failovers"]) == ("anthropic", 1)  # OpenAI was asked first
