@@ -78,12 +78,40 @@ async def test_a_delivery_comes_again_until_it_is_heard_or_nobody_is_there(
     assert len({one.raw for one in tools.calls("later")}) == 1  # the very same words
 
 
-async def test_a_refused_address_is_buried_with_its_reason_and_health_tells(
-    api: Api, house: Installation
+# Addresses at which nobody may be told, and those that are found out by trying.
+ADDRESSES = [
+    ("http://127.0.0.1:9/", 422),  # private, and not allowed
+    ("http://localhost:9/", 422),  # the same, by its name
+    ("http://[::1]:9/", 422),  # and in another family
+    ("http://169.254.169.254/latest", 422),  # a cloud's metadata
+    ("https://10.0.0.7/", 422),  # another network, by the port that https has
+    ("http://nobody.invalid/", 200),  # a name that may be there tomorrow
+]
+
+
+@pytest.mark.parametrize("address, status", ADDRESSES)
+async def test_an_address_that_is_never_reached_is_refused_before_a_run_begins(
+    api: Api, address: str, status: int
 ) -> None:
     await api.agent("calls-back")
+    asked = {"agent": "calls-back", "message": "hello", "callback_url": address}
+    answer = await api("POST", "/v1/turns", asked)
+    assert answer.status == status
+    if status == 422:
+        assert (answer.code, answer.body["field"]) == ("address_refused", "callback_url")
+        assert "AGENTRT_ALLOW_HOSTS" in answer.body["remedy"]
+
+
+async def test_an_address_that_is_refused_later_is_buried_with_its_reason_and_health_tells(
+    api: Api, tools: ToolServer, house: Installation
+) -> None:
+    """A hook is not asked: it may be put before its receiver stands."""
+    key = (await api("PUT", "/v1/keys/buried", {})).body["key"]
+    bearer: Any = {"Authorization": f"Bearer {key}"}
+    await api("PUT", "/v1/hooks/gone", {"url": "http://127.0.0.1:9/"}, **bearer)
+    await api.agent("calls-back")
     before = (await api("GET", "/health")).body["deliveries"]["buried"]
-    run = await api.turn("calls-back", "hello", callback_url="http://127.0.0.1:9/")
+    run = await api.turn("calls-back", "hello", customer="buried")
     ((state, attempts, answer),) = await until(lambda: ended(house, run["run"]))
     assert (state, attempts) == ("buried", 1)
     assert "AGENTRT_ALLOW_HOSTS" in answer

@@ -22,11 +22,15 @@ BODY_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a door's function may use. `key` is empty when none is configured."""
+    """What a door's function may use. `key` is empty when none is configured.
+
+    `allowed` are the guard's exceptions.
+    """
 
     loop: Loop
     key: str
     secret: str
+    allowed: list[tuple[Any, int]]
 
 
 @dataclass(frozen=True, slots=True)

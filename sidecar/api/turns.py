@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from sidecar.api.door import Ask, validated
@@ -44,10 +45,11 @@ async def begun(
     seal = hashlib.sha256(canonical(ask.given.model_dump(exclude={"wait_s"}, mode="json")))
     row: Any = {"run": runlog.uuid7(), "key": heard.key, "body_sha256": seal.hexdigest()}
     row["customer"] = customer_of(ask, turn.customer or "*").replace("*", "default")
-    row["conversation"] = turn.conversation or row["run"]
-    row["callback_url"] = turn.callback_url or ""
+    row |= {"conversation": turn.conversation or row["run"], "callback_url": turn.callback_url}
     if earlier := await same_turn(ask, row):
         return await shown(ask, earlier, turn.wait_s)
+    if turn.callback_url:
+        await import_module("sidecar.extras.reach").check(turn.callback_url, ask.app.allowed)
     setup = await documents.setup(ask.app.loop.db, turn, own)
     journal = await started(ask, turn, row, setup, past)
     try:

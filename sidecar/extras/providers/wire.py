@@ -7,6 +7,7 @@ when there is a key for them, the file also for a replay.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from importlib import import_module
@@ -50,6 +51,7 @@ def encoders(names: Iterable[str] = SDKS) -> dict[str, Encoder]:
 
 def opened(settings: Mapping[str, Any]) -> dict[str, Provider]:
     """Those that have a key."""
+    logging.getLogger("httpx2").setLevel("WARNING")  # the run log has every call
     there = [name for name in SDKS if settings[f"{name}_key"]]
     return {k: provider(k, settings[f"{k}_key"], settings[f"{k}_url"]) for k in there}
 

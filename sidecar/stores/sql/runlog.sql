@@ -28,7 +28,7 @@ RETURNING run::text, epoch;
 INSERT INTO run (run, customer, conversation, turn, agent, setup, key, body_sha256, owner,
   callback_url)
 VALUES (%(run)s, %(customer)s, %(conversation)s, %(turn)s, %(agent)s, %(setup)s, %(key)s,
-  %(body_sha256)s, %(owner)s, %(callback_url)s);
+  %(body_sha256)s, %(owner)s, coalesce(%(callback_url)s, ''));
 
 -- name: fit
 -- Moves a run on, or stops the whole transaction (0 rows divide by zero): its writer is fenced.
