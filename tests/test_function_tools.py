@@ -77,7 +77,7 @@ async def test_a_worker_without_the_module_leaves_the_call_to_one_that_has_it(
         tried = "SELECT attempt FROM tool_call WHERE state = 'pending' AND attempt > 0"
         await until(lambda: rows(spare, tried))
         spare.worker()
-        assert (await api.rested(run["run"]))["tool_calls"][0]["result"]["staff"] == 4
+        assert (await api.rested(run["run"], 60))["tool_calls"][0]["result"]["staff"] == 4
 
 
 async def rows(house: Installation, sentence: str) -> list[Any]:

@@ -97,7 +97,8 @@ def asked(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.method == "PUT":
         whole, title, left_out = schemas[title], f"{title}Asked", {"name", *variables(route)}
         left = {key: value for key, value in whole["properties"].items() if key not in left_out}
-        schemas[title] = whole | {"title": title, "properties": left}
+        needed = [name for name in whole.get("required", ()) if name not in left_out]
+        schemas[title] = whole | {"title": title, "properties": left, "required": needed}
     return ref(title)
 
 

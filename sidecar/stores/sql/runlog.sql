@@ -96,7 +96,7 @@ WITH RECURSIVE linked AS (
   UNION
   SELECT part.name, part.previous, part.body FROM part, linked
   WHERE part.customer = %(customer)s AND part.name = linked.previous)
-SELECT * FROM linked;
+SELECT * FROM linked ORDER BY name;
 
 -- name: tell
 -- Words to a run, and where to call back; said twice, a word counts once. Where another word has
