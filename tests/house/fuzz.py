@@ -15,6 +15,7 @@ UNSAYABLE = {
     "put_keys": ["admin is for the operator's key"],  # the name is in the path
 }
 EVERYWHERE = [
+    "is not public and not in AGENTRT_ALLOW_HOSTS",  # what an address leads to is asked of the DNS
     "is not a usable JSON Schema",  # it has the form of one: a pattern is no regular expression
     "Input should be a valid integer",  # to JSON Schema 34.0 is one; no JSON writer writes it so
 ]
