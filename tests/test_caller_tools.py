@@ -1,6 +1,7 @@
 """Tools that whoever asked runs: the turn rests, hands the calls out, goes on with the results."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -49,6 +50,17 @@ async def test_a_turn_rests_with_its_calls_and_goes_on_with_their_results(
     assert events[4]["body"]["worker"] == "caller"
     again = await told(api, run, result)  # the same word twice has the same answer
     assert (again.status, again.body) == (200, done.body)
+
+
+async def test_who_polls_hears_at_once_that_the_turn_rests(api: Api, provider: Provider) -> None:
+    """Not only at the end of its own patience."""
+    await api.tool("lookup", **LOOKUP)
+    await api.agent("lookup", tools=["lookup"])
+    await provider.faults({"kind": "delay", "ms": 500})
+    run = await api.turn("lookup", "Company: Acme", wait_s=0)
+    begun = time.monotonic()
+    assert (await api.rested(run["run"], wait_s=20))["status"] == "waiting"
+    assert time.monotonic() - begun < 10
 
 
 async def test_another_result_for_the_same_call_is_a_conflict(api: Api) -> None:
