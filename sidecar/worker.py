@@ -9,7 +9,7 @@ import orjson
 from sidecar.core.documents import Contract, Setup
 from sidecar.core.events import Failure, ToolReturned, part
 from sidecar.core.schema import checked, fit
-from sidecar.errors import ToolFault
+from sidecar.errors import StoreDown, ToolFault
 from sidecar.stores.db import Db, packed, unpacked
 from sidecar.stores.doorbell import Doorbell
 from sidecar.telemetry import Tasks, now_ms
@@ -75,9 +75,12 @@ class Worker:
         told: Any = {"call": name, "worker": self.name, "error": error, "parts": parts}
         said = ToolReturned(**told, attempts=attempt, latency_ms=now_ms() - start_ms)
         told |= {"run": run, "attempt": attempt, "state": state, "result": kept}
-        await self.db("finish", **told, said=said.model_dump_json())
-        if state != "pending":
-            await self.doorbell.ring(run)
+        while True:
+            try:
+                await self.db("finish", **told, said=said.model_dump_json())
+                return await self.doorbell.ring(run)
+            except StoreDown:  # what a tool did is not lost in an outage: the lease is held
+                await asyncio.sleep(1)
 
     async def result(self, call: Call) -> Any:
         if call.contract.kind not in self.tools:

@@ -129,6 +129,7 @@ CUT_OFF = [
     "sidecar before event.replied+event.ended+rest",
     "sidecar after event.replied+event.ended+rest",
     "worker before claim",
+    "worker before finish",  # a tool that runs once is in no doubt
     "worker after finish",
     "worker after due",
     "worker before delivered",
