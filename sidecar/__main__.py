@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -16,7 +17,6 @@ from pydantic import ValidationError
 
 from sidecar.api.door import App, application
 from sidecar.api.routes import ROUTES
-from sidecar.core.turn import Provider
 from sidecar.errors import Misconfigured, StoreDown
 from sidecar.loop import Loop
 from sidecar.settings import Settings
@@ -34,7 +34,7 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     if not given.key and given.host not in ("127.0.0.1", "::1", "localhost"):
         remedy = "Set AGENTRT_KEY, or listen on 127.0.0.1"
         raise Misconfigured(f"no key protects {given.host}", remedy=remedy)
-    providers: dict[str, Provider] = {}
+    providers = {}
     if given.openai_key or given.anthropic_key:
         providers = import_module("sidecar.extras.providers.wire").opened(vars(given))
     loop = Loop(db, doorbell, providers, name)
@@ -54,12 +54,12 @@ async def work(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
     """Tool calls; those that run are finished first."""
     connector = guard.connector(guard.exceptions(given.allow_hosts))
     async with aiohttp.ClientSession(connector=connector) as session:
-        tools = {"http": partial(http.request, session, given.secret)}
+        tools: dict[str, Any] = {"http": partial(http.request, session, given.secret)}
         if given.tools:
-            tools["function"] = await import_module("sidecar.extras.function").ready(
-                db, given.tools
-            )
-        worker = Worker(db, doorbell, tools, partial(http.deliver, session, given.secret), name)
+            function = import_module("sidecar.extras.function")
+            tools["function"] = await function.ready(db, given.tools)
+        tools["delivery"] = partial(http.deliver, session, given.secret)
+        worker = Worker(db, doorbell, tools, name)
         await until_stopped(forever("beat", worker.beat, 3), forever("take", worker.take, 0))
         await drained(worker.running | worker.telling)
 

@@ -17,21 +17,17 @@ from sidecar.tools.http import Call
 
 SLOTS = 64
 ENDS = dict.fromkeys(range(200, 300), "done") | {404: "buried", 410: "buried"}
-Tools = Mapping[str, Callable[[Call], Awaitable[Any]]]
-Deliver = Callable[[str, str, bytes], Awaitable[int]]
+Tools = Mapping[str, Callable[..., Awaitable[Any]]]
 
 
 class Worker:
     """`tools` runs a call of each kind and gives its parsed result, or raises ToolFault.
 
-    `deliver` (target, url, body) gives the receiver's HTTP status, or raises ToolFault.
+    Its `delivery` (target, url, body) gives the receiver's HTTP status, or raises ToolFault.
     """
 
-    def __init__(
-        self, db: Db, doorbell: Doorbell, tools: Tools, deliver: Deliver, name: str
-    ) -> None:
-        self.db, self.doorbell, self.name = db, doorbell, name
-        self.tools, self.deliver = tools, deliver
+    def __init__(self, db: Db, doorbell: Doorbell, tools: Tools, name: str) -> None:
+        self.db, self.doorbell, self.tools, self.name = db, doorbell, tools, name
         self.running, self.telling = Tasks(), Tasks()
         self.lease = {"worker": name, "lease_s": 30}
 
@@ -55,7 +51,7 @@ class Worker:
         All else comes again (409: too early).
         """
         try:
-            status = await self.deliver(target, url, unpacked(body))
+            status = await self.tools["delivery"](target, url, unpacked(body))
             state, answer = ENDS.get(status, "pending"), f"HTTP {status}"
         except ToolFault as fault:
             state, answer = "pending" if fault.again else "buried", str(fault)[:500]
