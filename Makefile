@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench schemas format venv packages
+.PHONY: help up down test check mutants bench schemas format venv packages
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -38,6 +38,9 @@ check: packages ## format, lint, types, import floors, drift
 	@$(PY) tests/tools/schemas.py --check
 	@$(PY) tests/tools/settings.py --check
 	@npm run --silent types:check --prefix $(NODE_PACKAGE)
+
+mutants: venv ## break the runtime, one mistake at a time: tests must notice each
+	@$(PY) -m tests.mutants.run
 
 bench: venv ## measure turns per second
 	@$(PY) -m tests.bench

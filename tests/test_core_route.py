@@ -61,6 +61,24 @@ def test_the_fewest_failures_come_first_then_the_order_of_the_policy() -> None:
     assert [one.model for one in route(story.run, SEEN)] == [TERRA, LUNA, SOL]
 
 
+# How often providers have failed lately, and whom that leaves first.
+TROUBLED = [
+    ({}, [LUNA, HAIKU]),  # nobody
+    ({"openai": TROUBLES - 1}, [LUNA, HAIKU]),  # not often enough
+    ({"openai": TROUBLES}, [HAIKU, LUNA]),  # the circuit is open
+    ({"openai": TROUBLES, "anthropic": 99}, [LUNA, HAIKU]),  # all: somebody has to be asked
+]
+
+
+@pytest.mark.parametrize(("troubles", "wanted"), TROUBLED)
+def test_a_provider_in_trouble_is_behind(troubles: dict[str, int], wanted: list[str]) -> None:
+    seen = Seen(providers=("anthropic", "openai"), troubles=troubles)
+    listed = route(told("desk@1", models=(LUNA, HAIKU)).run, seen)
+    assert [one.model for one in listed] == wanted
+    inside = {named for named, count in troubles.items() if count >= TROUBLES}
+    assert {one.model.partition("/")[0] for one in listed if one.in_trouble} == inside
+
+
 def test_a_row_is_found_by_provider_and_id_or_by_id() -> None:
     models = setup().models
     assert row_of(models, "gpt-6-luna") == row_of(models, LUNA) == models[0]

@@ -211,6 +211,30 @@ def test_a_lost_call_is_made_again_where_it_was_and_no_more_often_than_others() 
     assert isinstance(end, e.Ended) and end.error and end.error.code == "providers_exhausted"
 
 
+# A failed call, and whether it may have been billed all the same.
+BILLED = [
+    ("timeout", True),  # it may still have been answered
+    ("transport", True),  # cut in mid-answer
+    ("garbled", True),  # an answer, if an odd one
+    ("lost", True),  # nobody heard the answer
+    ("server", False),
+    ("rate_limited", False),
+    ("auth", False),
+    ("rejected", False),
+]
+
+
+@pytest.mark.parametrize(("error", "billed"), BILLED)
+def test_a_failed_call_costs_its_worst_case_if_it_may_have_been_billed(
+    error: str, billed: bool
+) -> None:
+    story = Story().fails(error)
+    called = story.events[-2].said()
+    assert isinstance(called, e.Called) and called.worst_case_micros > 0
+    assert story.run.cost_micros == (called.worst_case_micros if billed else 0)
+    assert story.run.reserved_micros == 0
+
+
 @pytest.mark.parametrize("error", e.ELSEWHERE)
 def test_a_dead_candidate_is_skipped_for_the_rest_of_the_step(error: str) -> None:
     story = fails(error, "server")

@@ -130,6 +130,26 @@ async def test_with_both_dead_the_turn_is_over_soon_and_says_so(fresh: Installat
         assert providers(events) == ["openai", "anthropic", "openai"]
 
 
+async def test_a_provider_in_trouble_is_asked_last_until_it_answers(
+    fresh: Installation, provider: Provider
+) -> None:
+    down = {"kind": "status", "status": 500, "provider": "openai"}
+    async with opened(fresh.sidecar(), KEY) as api:
+        await api.agent("covered", models=[LUNA, HAIKU])
+        await api.agent("bound", models=[LUNA])
+
+        async def asked(agent: str) -> list[str]:
+            run = await api.turn(agent, "hello")
+            return providers(await assert_complete(api, run["run"]))
+
+        await provider.faults(*[down] * TROUBLES)
+        tried = [await asked("covered") for _ in range(TROUBLES)]
+        assert tried == [["openai", "anthropic"]] * TROUBLES
+        assert await asked("covered") == ["anthropic"]  # the circuit is open
+        assert await asked("bound") == ["openai"]  # there is no other; it answers
+        assert await asked("covered") == ["openai"]
+
+
 async def test_a_provider_without_a_key_is_passed_over(fresh: Installation) -> None:
     async with opened(fresh.sidecar(OPENAI_API_KEY=""), KEY) as api:
         await api.agent("plain")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.tools.guard import exceptions, refused
 from tests.house.api import Api
 from tests.house.log import assert_complete
 from tests.house.processes import free_port
@@ -89,6 +90,41 @@ async def test_an_address_within_a_private_network_is_refused(
 ) -> None:
     error = await error_of_call(api, tools, {"url": f"http://{host}/"})
     assert error["code"] == "address_refused", error
+
+
+ALLOWED = "127.0.0.1:8000, 10.1.0.0/16:443"
+# An address, a port, and whether nobody's tool may be there; whatever routes this machine has.
+ADDRESSES = [
+    ("93.184.216.34", 443, False),  # public
+    ("2606:4700:4700::1111", 443, False),  # public
+    ("::ffff:93.184.216.34", 443, False),  # public, IPv4 within IPv6
+    ("127.0.0.1", 8000, False),  # allowed
+    ("::ffff:127.0.0.1", 8000, False),  # the same
+    ("10.1.255.255", 443, False),  # within an allowed network
+    ("127.0.0.1", 8001, True),  # another port
+    ("10.2.0.1", 443, True),  # another network
+    ("10.1.0.1", 8000, True),  # the port of another entry
+    ("::ffff:10.2.0.1", 443, True),  # IPv4 within IPv6
+    ("64:ff9b::7f00:1", 443, True),  # through NAT64
+    ("64:ff9b:1::a00:1", 443, True),  # through a local NAT64
+    ("2002:7f00:1::", 443, True),  # through 6to4
+    ("2001:0:7f00:1::", 443, True),  # through Teredo
+    ("::7f00:1", 443, True),  # IPv4-compatible
+    ("fec0::1", 443, True),  # site-local, long deprecated
+    ("fe80::1%eth0", 443, True),  # of one link
+    ("192.0.0.9", 443, True),  # IETF protocols, some of them global
+    ("100.64.0.1", 443, True),  # a carrier's NAT
+    ("168.63.129.16", 443, True),  # Azure's host
+    ("169.254.169.254", 80, True),  # metadata
+    ("224.0.0.1", 443, True),  # many
+    ("ff0e::1", 443, True),  # many
+    ("255.255.255.255", 443, True),  # everybody
+]
+
+
+@pytest.mark.parametrize("host, port, is_refused", ADDRESSES)
+def test_an_address_is_for_tools_or_is_not(host: str, port: int, is_refused: bool) -> None:
+    assert refused(host, port, exceptions(ALLOWED)) is is_refused
 
 
 async def error_of_call(api: Api, tools: ToolServer, config: dict[str, Any]) -> dict[str, Any]:

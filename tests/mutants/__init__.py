@@ -1,0 +1,1 @@
+"""Mistakes that a maintainer could make, each a patch that must turn tests red."""
