@@ -149,6 +149,21 @@ async def test_arguments_that_break_the_contract_never_reach_the_caller(
     await assert_complete(api, run["run"])
 
 
+async def test_a_call_that_was_refused_takes_no_result_afterwards(api: Api) -> None:
+    """It has its word in the log; another one would be told to the model beside it."""
+    await api.tool("lookup", **LOOKUP)
+    await api.tool("broken", **(LOOKUP | {"input_schema": COMPANY | {"maxProperties": 0}}))
+    await api.agent("half", tools=["broken", "lookup"])
+    run = await api.turn("half", "Company: Acme. Use broken and lookup.")
+    refused, asked = run["tool_calls"]
+    assert (refused["status"], run["waiting"]["calls"]) == ("failed", [asked["call"]]), run
+    results = [{"call": call["call"], "result": {"size": 5}} for call in (refused, asked)]
+    done = await told(api, run, *results)
+    assert done.body["status"] == "completed", done
+    assert done.body["tool_calls"][0] == refused
+    assert kinds(await assert_complete(api, run["run"])).count("tool_returned") == 2
+
+
 async def test_who_waits_for_a_run_hears_that_it_rests_with_its_calls(
     api: Api, provider: Provider
 ) -> None:
