@@ -83,22 +83,3 @@ def test_a_row_is_found_by_provider_and_id_or_by_id() -> None:
     models = setup().models
     assert row_of(models, "gpt-6-luna") == row_of(models, LUNA) == models[0]
     assert row_of(models, "gpt-6") is row_of(models, "azure/gpt-6-luna") is None
-
-
-# How often providers have failed lately, and who is asked first.
-LATELY: list[tuple[dict[str, int], str]] = [
-    ({}, LUNA),  # nobody: the agent's order
-    ({"openai": TROUBLES - 1}, LUNA),  # not often enough
-    ({"openai": TROUBLES}, HAIKU),  # in trouble: behind whoever is not
-    ({"openai": TROUBLES, "anthropic": TROUBLES}, LUNA),  # both: the agent's order
-]
-
-
-@pytest.mark.parametrize(("troubles", "first"), LATELY)
-def test_a_provider_in_trouble_comes_after_those_that_are_not(
-    troubles: dict[str, int], first: str
-) -> None:
-    seen = Seen(providers=("anthropic", "openai"), troubles=troubles)
-    candidates = route(told("desk@1", models=(LUNA, HAIKU)).run, seen)
-    assert candidates[0].model == first
-    assert not any(one.refused for one in candidates)
