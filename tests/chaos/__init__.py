@@ -1,0 +1,1 @@
+"""Crashes on order: servers and processes that die, and the invariants that must hold."""
