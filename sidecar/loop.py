@@ -41,7 +41,7 @@ class Loop:
     async def beat(self) -> None:
         """Once a second: alive, ring for what nobody rang for, take up what nobody drives."""
         await self.db("beat", process=self.owner, role="sidecar")
-        await self.doorbell.enqueue(call for (call,) in await self.db("sweep"))
+        await self.db("sweep")
         news = await self.db("news", runs=list(self.doorbell.rings))
         self.doorbell.wake(run for (run,) in news)
         driven = [task.get_name() for task in self.driven]

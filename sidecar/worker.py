@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -36,13 +37,13 @@ class Worker:
         await self.db("hold", **self.lease, calls=[task.get_name() for task in self.running])
 
     async def take(self) -> None:
-        """One round: what the queue offers and Postgres still has to give."""
+        """One round: what the queue offers, and what has waited a second without being offered."""
         while len(self.running) >= SLOTS:
             await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
         offered = await self.doorbell.take(self.name, SLOTS - len(self.running))
         for row in await self.db("due") if len(self.telling) < SLOTS else ():
             self.telling.start(self.tell(*row))
-        for row in await self.db("claim", **self.lease, calls=offered) if offered else ():
+        for row in await self.db("claim", **self.lease, calls=offered):
             self.running.start(self.run(*row), f"{row[0]}/{row[1]}")
 
     async def tell(self, run: str, seq: int, target: str, url: str, body: memoryview) -> None:
@@ -55,7 +56,7 @@ class Worker:
             state, answer = ENDS.get(status, "pending"), f"HTTP {status}"
         except ToolFault as fault:
             state, answer = "pending" if fault.again else "buried", str(fault)[:500]
-        await self.db("delivered", run=run, seq=seq, target=target, state=state, answer=answer)
+        await self.note("delivered", run=run, seq=seq, target=target, state=state, answer=answer)
 
     async def run(self, run: str, name: str, customer: str, *row: Any) -> None:
         ref, arguments, key, attempt, setup = row
@@ -71,12 +72,15 @@ class Worker:
         told: Any = {"call": name, "worker": self.name, "error": error, "parts": parts}
         said = ToolReturned(**told, attempts=attempt, latency_ms=now_ms() - start_ms)
         told |= {"run": run, "attempt": attempt, "state": state, "result": kept}
+        await self.note("finish", **told, said=said.model_dump_json())
+        await self.doorbell.ring(run)
+
+    async def note(self, name: str, **told: Any) -> list[Any]:
+        """Lands after an outage as well: what has happened is not done again, nor doubted."""
         while True:
-            try:
-                await self.db("finish", **told, said=said.model_dump_json())
-                return await self.doorbell.ring(run)
-            except StoreDown:  # what a tool did is not lost in an outage: the lease is held
-                await asyncio.sleep(1)
+            with suppress(StoreDown):
+                return await self.db(name, **told)
+            await asyncio.sleep(1)
 
     async def result(self, call: Call) -> Any:
         if call.contract.kind not in self.tools:

@@ -18,6 +18,7 @@ from sidecar.stores.documents import holder
 from sidecar.telemetry import log, settled
 
 BODY_BYTES = 4 << 20
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ def problem(error: BaseException, path: str) -> Problem:
             return Problem(error.status, code, f"{path}: {error.reason}")
         case StoreDown():
             log.error("a store is down", exc_info=error)
-            remedy = "Try again in a few seconds."
-            return Problem(503, "store_down", "a store is away", remedy=remedy)
+            return Problem(503, "store_down", "a store is away", remedy="Try again in a moment.")
         case _:
             log.error("%s broke", path, exc_info=error)
             return Problem(500, "internal", "agentrt broke here", remedy="Its log says more.")
@@ -135,8 +135,7 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
         return error
     found = problem(error, request.path)
     answer = reply(found.status, found.document, "application/problem+json")
-    if found.status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
+    answer.headers.update(HEADERS.get(found.status, {}))
     if isinstance(error, web.HTTPMethodNotAllowed):
         answer.headers["Allow"] = error.headers["Allow"]
     return answer

@@ -57,7 +57,8 @@ class Db:
     async def together(self, said: list[tuple[str, dict[str, Any]]]) -> list[Any]:
         """All sentences land, or none; the rows of the last. StoreDown, Taken, Fenced."""
         work = self.execute([(sentences()[name], values) for name, values in said])
-        return await asyncio.shield(self.running.start(work))
+        # A second more than an answer may take: some wait for a connection.
+        return await asyncio.shield(self.running.start(asyncio.wait_for(work, 6)))
 
     async def execute(self, statements: list[tuple[str, Any]]) -> list[Any]:
         try:

@@ -2,8 +2,8 @@
 
 A ring that does not arrive costs a second, never a result: `Loop.beat` asks Postgres once a second
 for the news of every run that somebody in this process waits for. The queue is a stream without
-acknowledgement: who dies with an offer has claimed nothing, and the sweep offers it again. Only
-commands that Redis >= 6.2 and Valkey share are used.
+acknowledgement: who dies with an offer has claimed nothing, and after a second any worker takes
+the call from Postgres. Only commands that Redis >= 6.2 and Valkey share are used.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 QUEUE, GROUP, RUNS = "agentrt:calls", "workers", "agentrt:runs"
-LENGTH = 10_000  # of the stream, about; what falls off its end the sweep offers again
+LENGTH = 10_000  # of the stream, about; what falls off its end workers find in Postgres
 TROUBLE, FORGET_S = "agentrt:trouble:", 30
 AWAY = (RedisError, OSError, TimeoutError)
 
 
 class Doorbell:
     def __init__(self, url: str) -> None:
-        self.redis: Any = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=3)
+        self.redis: Any = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
         self.rings: dict[str, asyncio.Event] = {}
 
     def next_ring(self, run: str) -> asyncio.Event:
@@ -47,7 +47,7 @@ class Doorbell:
                     self.wake([message["data"].decode()])
 
     async def enqueue(self, calls: Iterable[str]) -> None:
-        """Offers tool calls (`run/call`) to the workers. The sweep does it again if this fails."""
+        """Offers tool calls (`run/call`) to the workers, who else find them a second later."""
         offers = self.redis.pipeline(transaction=False)
         for call in calls:
             offers.xadd(QUEUE, {"call": call}, maxlen=LENGTH, approximate=True)
@@ -65,11 +65,12 @@ class Doorbell:
         await tried(told.execute())
 
     async def take(self, worker: str, count: int) -> list[str]:
-        """Calls that were offered, within a quarter of a second; RedisError."""
+        """Calls that were offered, within a quarter of a second; none while Redis is away."""
         try:
             found = await self.redis.xreadgroup(GROUP, worker, {QUEUE: ">"}, count, 250, noack=True)
-        except ResponseError:
-            await self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
+        except AWAY:  # or it came back empty
+            await tried(self.redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True))
+            await asyncio.sleep(0.25)
             return []
         return [told[b"call"].decode() for _, all in found or () for _, told in all]
 

@@ -1,9 +1,18 @@
 -- name: claim
--- Takes what is due; a row that does not come back is somebody else's, done, or not yet due.
+-- Takes what is due: what was offered, and what nobody offers, by a lost ring or to be tried again.
+-- A row that does not come back is somebody else's, done, or not yet due.
+WITH unoffered AS (
+  SELECT run, call FROM tool_call
+  WHERE state = 'pending' AND not_before <= now() AND asked_at < now() - interval '1 second'
+  ORDER BY not_before LIMIT 16 FOR UPDATE SKIP LOCKED),
+offered AS (
+  SELECT split_part(name, '/', 1)::uuid AS run, split_part(name, '/', 2) AS call
+  FROM unnest(%(calls)s::text[]) name
+  UNION TABLE unoffered)
 UPDATE tool_call SET state = 'running', worker = %(worker)s, attempt = attempt + 1,
   lease_until = now() + %(lease_s)s * interval '1 second'
-FROM part, unnest(%(calls)s::text[]) offered
-WHERE tool_call.run = split_part(offered, '/', 1)::uuid AND call = split_part(offered, '/', 2)
+FROM part, offered
+WHERE tool_call.run = offered.run AND tool_call.call = offered.call
   AND state = 'pending'
   AND not_before <= now()
   AND part.customer = tool_call.customer AND part.name = tool_call.setup
@@ -25,20 +34,16 @@ WHERE run = %(run)s AND call = %(call)s AND worker = %(worker)s AND attempt = %(
   AND state = 'running';
 
 -- name: sweep
--- Whatever nobody rings for: due calls again; of dead workers, `once` is in doubt, the rest due,
--- but for a call that has outlived twelve of them. Gives those to offer.
-WITH swept AS (UPDATE tool_call SET rung_at = now(), state = CASE
-    WHEN state = 'running' AND side_effects = 'once' OR attempt >= 12 THEN 'unknown'
+-- Calls of dead workers: `once` is in doubt, the rest due again, but for a call that has outlived
+-- twelve of them.
+UPDATE tool_call SET state = CASE
+    WHEN side_effects = 'once' OR attempt >= 12 THEN 'unknown'
     ELSE 'pending' END, said = jsonb_build_object('kind', 'tool_returned', 'call', call,
   'attempts', attempt, 'error', jsonb_build_object('code', 'unknown',
     'message', 'its worker went away; it may have taken effect'))
 WHERE (run, call) IN (
-  SELECT run, call FROM tool_call
-  WHERE (state = 'running' AND lease_until < now())
-    OR (state = 'pending' AND not_before <= now() AND rung_at < now() - interval '1 second')
-  LIMIT 1000 FOR UPDATE SKIP LOCKED)
-RETURNING run, call, state)
-SELECT run::text || '/' || call FROM swept WHERE state = 'pending';
+  SELECT run, call FROM tool_call WHERE state = 'running' AND lease_until < now()
+  LIMIT 1000 FOR UPDATE SKIP LOCKED);
 
 -- name: queue
 -- How much waits for a worker, for how long, how many workers live; the newest migration;
