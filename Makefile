@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help up down test check mutants bench schemas format venv packages
+.PHONY: help up down test check mutants bench chaos schemas format venv packages
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -44,6 +44,9 @@ mutants: venv ## break the runtime, one mistake at a time: tests must notice eac
 
 bench: venv ## measure turns per second
 	@$(PY) -m tests.bench
+
+chaos: venv ## kill and crash everything under load, then look for what was lost (5 minutes)
+	@$(PY) -m tests.chaos
 
 schemas: packages ## write schemas/, the node's types and docs/settings.md again
 	@$(PY) tests/tools/schemas.py

@@ -68,7 +68,7 @@ class Load:
         self.strange: list[Answer] = []
         self.refused: Counter[str] = Counter()
 
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer | None:
+    async def ask(self, method: str, path: str, body: Any = None, **headers: Any) -> Answer | None:
         """A 2xx of any sidecar; None where there is none."""
         api = Api(self.session, random.choice(self.sidecars), KEY)
         try:
@@ -83,9 +83,15 @@ class Load:
             self.strange.append(answer)
         return None
 
-    async def insist(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer that comes in the end; `until` asks again and again."""
-        answer = await until(lambda: self.ask(method, path, body, **headers), INSIST_S)
+    async def insist(self, method: str, path: str, body: Any = None, **headers: Any) -> Any:
+        """The answer that comes in the end."""
+
+        async def calmly() -> Answer | None:
+            answer = await self.ask(method, path, body, **headers)
+            await asyncio.sleep(0 if answer else 0.2)
+            return answer
+
+        answer = await until(calmly, INSIST_S)
         assert answer
         return answer.body
 
@@ -101,8 +107,8 @@ class Load:
         self.begun += 1
         number = self.begun
         message = f"Company: C{number}\nTurn: {number}\nDo: {', '.join(TOOLS)}"
-        body = {"agent": "chaos", "message": message, "callback_url": self.callback_url}
-        body["wait_s"] = random.choice([0, 0, 10])
+        body: dict[str, Any] = {"agent": "chaos", "message": message}
+        body |= {"callback_url": self.callback_url, "wait_s": random.choice([0, 0, 10])}
         run = await self.insist("POST", "/v1/turns", body, Idempotency_Key=f"turn-{number}")
         self.runs[number] = run["run"]
         await self.ask("GET", f"/v1/runs/{run['run']}?wait_s=5")
