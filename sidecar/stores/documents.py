@@ -83,10 +83,6 @@ async def holder(db: Db, key: str) -> Key | None:
     return named(Key, *rows[0]) if rows else None
 
 
-async def model_rows(db: Db) -> tuple[ModelRow, ...]:
-    return tuple((await listed(db, ModelRow)).values())
-
-
 def check_models(refs: Iterable[str], policy: Policy, models: Iterable[ModelRow], field: str):
     """Problem `not_found` for the first that is no model."""
     for ref in refs:
@@ -97,7 +93,7 @@ def check_models(refs: Iterable[str], policy: Policy, models: Iterable[ModelRow]
 
 async def check_policy(db: Db, policy: Policy) -> None:
     refs = [*policy.aliases, *(ref for rule in policy.rules for tier in rule.use for ref in tier)]
-    check_models(refs, policy, await model_rows(db), "rules")
+    check_models(refs, policy, (await listed(db, ModelRow)).values(), "rules")
 
 
 async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
@@ -117,10 +113,10 @@ async def setup(db: Db, asked: Any, own: tuple[Contract, ...] = ()) -> Setup:
     agent = agent.model_copy(update=given)
     for document in (agent, *own):
         check_schemas(document)
-    policy, models = await get(db, Policy, "policy"), await model_rows(db)
-    check_models(agent.models, policy, models, "model")
+    policy, rows = await get(db, Policy, "policy"), await listed(db, ModelRow)
+    check_models(agent.models, policy, rows.values(), "model")
     contracts = (*own, *[await get(db, Contract, ref) for ref in agent.tools])
     if len({contract.name for contract in contracts}) < len(contracts):
         remedy = "Give each tool once, under a name of its own."
         raise Problem(422, "validation", "two tools have one name", field="tools", remedy=remedy)
-    return Setup(agent=agent, contracts=contracts, policy=policy, models=models)
+    return Setup(agent=agent, contracts=contracts, policy=policy, models=tuple(rows.values()))
