@@ -83,3 +83,10 @@ def test_a_row_is_found_by_provider_and_id_or_by_id() -> None:
     models = setup().models
     assert row_of(models, "gpt-6-luna") == row_of(models, LUNA) == models[0]
     assert row_of(models, "gpt-6") is row_of(models, "azure/gpt-6-luna") is None
+
+
+def test_who_has_just_failed_is_behind_who_is_in_trouble() -> None:
+    seen = Seen(providers=("anthropic", "openai"), troubles={"openai": TROUBLES})
+    story = told("desk@1", models=(LUNA, HAIKU)).fails("rate_limited", 60_000, seen=seen)
+    assert story.run.models == (HAIKU,)
+    assert route(story.run, seen)[0].model == LUNA

@@ -35,12 +35,12 @@ def candidate(run: Run, ref: str, seen: Seen) -> Candidate:
 
 
 def route(run: Run, seen: Seen) -> list[Candidate]:
-    """The policy's order, but for failures in this step, and those in trouble behind.
+    """Fewest failures in this step first, those in trouble behind, then the policy's order.
 
     A provider in trouble is still asked when there is no other. The refused come last.
     """
     listed = [candidate(run, ref, seen) for ref in dict.fromkeys(named(run))]
-    return sorted(listed, key=lambda one: (one.refused != "", one.in_trouble, one.failures))
+    return sorted(listed, key=lambda one: (one.refused != "", one.failures, one.in_trouble))
 
 
 def untried(candidates: Iterable[Candidate]) -> int:

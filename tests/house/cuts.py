@@ -35,7 +35,7 @@ from sidecar.tools import http
 ROLES = {"serve": "sidecar", "work": "worker"}
 EMPTY = "redis, of nothing"
 QUIET = {"beat", "hold", "news", EMPTY}  # change nothing of a turn
-NEWS = {"sweep", "adopt", "due", "told", "redis XREADGROUP"}
+NEWS = {"sweep", "adopt", "claim", "due", "told", "redis XREADGROUP"}
 READS = {"redis MGET"}
 # Once Postgres has ended the sessions of the dead: it may still be doing their last word.
 GONE = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
