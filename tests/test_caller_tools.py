@@ -9,6 +9,7 @@ import pytest
 from tests.house.api import Api, opened
 from tests.house.installation import KEY, Installation
 from tests.house.log import assert_complete, kinds
+from tests.house.processes import free_port
 from tests.house.provider import Provider, tool_outputs
 from tests.house.toolserver import COMPANY, ToolServer
 from tests.house.until import until
@@ -206,6 +207,44 @@ async def test_a_resting_turn_is_called_back_twice_and_outlives_its_sidecar(
             return [one.body["status"] for one in tools.calls("heard")] == ["waiting", "completed"]
 
         await until(both)
+
+
+async def test_a_turn_that_still_rests_is_not_told_again(
+    api: Api, tools: ToolServer, house: Installation
+) -> None:
+    tools.gives("told_twice", {})
+    for name in ("lookup", "score"):
+        await api.tool(name, **LOOKUP)
+    await api.agent("both", tools=["lookup", "score"])
+    url = f"http://127.0.0.1:{tools.port}/told_twice"
+    run = await api.turn("both", "Company: Acme. Use lookup and score.", callback_url=url)
+    first, second = run["waiting"]["calls"]
+    half = await told(api, run, {"call": first, "result": {"size": 7}})
+    assert half.body["waiting"]["calls"] == [second], half
+    done = await told(api, run, {"call": second, "result": {"size": 8}})
+    assert done.body["status"] == "completed", done
+
+    async def all_told() -> bool:
+        states = house.sql("SELECT state FROM delivery WHERE run = %s", [run["run"]])
+        return {state for (state,) in states} == {"done"}
+
+    await until(all_told)
+    heard = [one.body["status"] for one in tools.calls("told_twice")]
+    assert sorted(heard) == ["completed", "waiting"]
+
+
+async def test_a_result_is_heard_at_another_sidecar_while_redis_is_away(
+    spare: Installation,
+) -> None:
+    """Postgres is asked once a second for what nobody could ring for."""
+    nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
+    processes = spare.sidecar(**nowhere), spare.sidecar(**nowhere)
+    async with opened(processes[0], KEY) as first, opened(processes[1], KEY) as second:
+        run = await resting(first, "lookup")
+        (call,) = run["waiting"]["calls"]
+        done = await told(second, run, {"call": call, "result": {"size": 6}}, wait_s=10)
+        assert (done.status, done.body["status"]) == (200, "completed"), done
+        await assert_complete(second, run["run"])
 
 
 async def test_generate_hands_its_calls_to_whoever_asked(api: Api, house: Installation) -> None:

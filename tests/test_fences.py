@@ -1,5 +1,6 @@
 """What Postgres refuses by itself: a writer, an owner or a worker whose time is over."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 from sidecar.core import events as e
 from sidecar.errors import Fenced
 from sidecar.stores.db import Db
+from sidecar.stores.doorbell import Doorbell
 from sidecar.stores.runlog import Journal, opened
+from sidecar.tools.http import Call
+from sidecar.worker import Worker
 from tests.house.installation import Installation
 from tests.house.runs import RUN, Story, setup
+from tests.house.until import until
 
 ME, OTHER = "01990000-0000-7000-8000-00000000000a", "01990000-0000-7000-8000-00000000000b"
 OLDER = "UPDATE run SET started_at = started_at - interval '1 minute'"
@@ -128,3 +133,35 @@ async def test_a_dead_worker_s_call_is_due_again_or_in_doubt(
     spare.sql(LEASES_OVER)
     await db("sweep")
     assert spare.sql("SELECT state FROM tool_call") == [(state,)]
+
+
+async def test_a_worker_that_lives_keeps_a_long_call(db: Db, spare: Installation) -> None:
+    story, gate = Story(setup("one")), asyncio.Event()
+    (call,) = story.asks("one").calls
+    await written(db, story)
+
+    async def slow(_: Call) -> dict[str, Any]:
+        await gate.wait()
+        return {}
+
+    async def nobody(*_: Any) -> int:
+        return 404
+
+    doorbell = Doorbell(spare.redis_url)
+    worker = Worker(db, doorbell, {"http": slow}, nobody, ME)
+    await doorbell.enqueue([f"{RUN}/{call.id}"])
+
+    async def has_it() -> bool:
+        await worker.take()
+        return bool(worker.running)
+
+    await until(has_it)
+    spare.sql("UPDATE tool_call SET lease_until = now() + interval '1 second'")
+    await worker.beat()
+    assert spare.sql("SELECT lease_until > now() + interval '20 seconds' FROM tool_call") == [
+        (True,)
+    ]
+    gate.set()
+    await asyncio.wait(worker.running)
+    assert spare.sql("SELECT state, attempt FROM tool_call") == [("done", 1)]
+    await doorbell.redis.aclose()
