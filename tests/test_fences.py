@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from sidecar.core import events as e
+from sidecar.core.turn import decide
 from sidecar.errors import Fenced
 from sidecar.stores.db import Db
 from sidecar.stores.doorbell import Doorbell
@@ -133,6 +134,22 @@ async def test_a_dead_worker_s_call_is_due_again_or_in_doubt(
     spare.sql(LEASES_OVER)
     await db("sweep")
     assert spare.sql("SELECT state FROM tool_call") == [(state,)]
+
+
+@pytest.mark.parametrize("stop", ["cancelled", "expired"])
+async def test_no_call_of_a_turn_that_is_over_is_made(
+    db: Db, spare: Installation, stop: Literal["cancelled", "expired"]
+) -> None:
+    story = Story(setup("one"))
+    (call,) = story.asks("one").calls
+    journal = await written(db, story)
+    journal.write(e.Stopped(kind=stop))
+    end = decide(journal.run)
+    assert isinstance(end, e.Ended)
+    journal.write(end)
+    await journal.flush()
+    assert await db("claim", worker=ME, lease_s=30, calls=[f"{RUN}/{call.id}"]) == []
+    assert spare.sql("SELECT count(*) FROM tool_call") == [(0,)]
 
 
 async def test_a_worker_that_lives_keeps_a_long_call(db: Db, spare: Installation) -> None:
