@@ -165,7 +165,7 @@ async def test_a_worker_that_lives_keeps_a_long_call(db: Db, spare: Installation
         return 404
 
     doorbell = Doorbell(spare.redis_url)
-    worker = Worker(db, doorbell, {"http": slow}, nobody, ME)
+    worker = Worker(db, doorbell, {"http": slow}, ME)
     await doorbell.enqueue([f"{RUN}/{call.id}"])
 
     async def has_it() -> bool:
