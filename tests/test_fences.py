@@ -161,9 +161,6 @@ async def test_a_worker_that_lives_keeps_a_long_call(db: Db, spare: Installation
         await gate.wait()
         return {}
 
-    async def nobody(*_: Any) -> int:
-        return 404
-
     doorbell = Doorbell(spare.redis_url)
     worker = Worker(db, doorbell, {"http": slow}, ME)
     await doorbell.enqueue([f"{RUN}/{call.id}"])

@@ -71,7 +71,7 @@ class Db:
         except DivisionByZero as error:
             raise Fenced("it has another owner") from error
         except (*AWAY, asyncio.CancelledError) as error:
-            raise StoreDown(f"Postgres: {error or 'statement timeout'}") from error
+            raise StoreDown(f"Postgres: {str(error) or 'statement timeout'}") from error
         except ValueError as error:  # a NUL or half a character, wherever it came in
             raise Problem(422, "validation", f"Postgres keeps no such text: {error}") from error
 
