@@ -247,6 +247,35 @@ async def test_a_result_is_heard_at_another_sidecar_while_redis_is_away(
         await assert_complete(second, run["run"])
 
 
+async def test_a_turn_that_is_taken_up_while_it_rests_is_not_told_again_of_that_rest(
+    spare: Installation, tools: ToolServer
+) -> None:
+    tools.gives("once-told", {})
+    url = f"http://127.0.0.1:{tools.port}/once-told"
+    process = spare.sidecar()
+    spare.worker()
+    async with opened(process, KEY) as api:
+        for name in ("enrich", "score"):
+            await api.tool(name, **LOOKUP)
+        await api.agent("two", tools=["enrich", "score"])
+        run = await api.turn("two", "Enrich and score Company: Acme", callback_url=url)
+        first, second = run["waiting"]["calls"]
+        process.kill()
+    async with opened(spare.sidecar(), KEY) as api:
+        left = await told(api, run, {"call": first, "result": {"size": 1}}, wait_s=25)
+        assert left.body["waiting"]["calls"] == [second], left
+        done = await told(api, run, {"call": second, "result": {"size": 2}}, wait_s=25)
+        assert done.body["status"] == "completed", done
+
+        async def last() -> bool:
+            return bool(tools.calls("once-told")) and (
+                tools.calls("once-told")[-1].body["status"] == "completed"
+            )
+
+        await until(last)
+        assert [one.body["status"] for one in tools.calls("once-told")] == ["waiting", "completed"]
+
+
 async def test_generate_hands_its_calls_to_whoever_asked(api: Api, house: Installation) -> None:
     offered = {"name": "lookup", "description": "Looks up", "input_schema": COMPANY}
     body = {"input": "Company: Acme", "tools": [offered]}

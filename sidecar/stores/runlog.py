@@ -88,4 +88,5 @@ async def opened(db: Db, owner: str, epoch: int, run: str) -> Journal:
     """A run's journal, as far as its log goes."""
     log, journal = await bundle(db, run, "*"), Journal(db, owner, epoch)
     journal.parts, journal.run, journal.flushed = dict(log.parts), log.run(), len(log.events)
+    journal.rest = journal.run.status
     return journal
