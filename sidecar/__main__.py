@@ -39,7 +39,7 @@ async def serve(given: Settings, db: Db, doorbell: Doorbell, name: str) -> None:
         providers = import_module("sidecar.extras.providers.wire").opened(vars(given))
     loop = Loop(db, doorbell, providers, name)
     await loop.beat()
-    app = App(loop, given.key, given.secret, guard.exceptions(given.allow_hosts))
+    app = App(loop, given.key, given.secret, given.allow_hosts)
     runner = web.AppRunner(application(app, ROUTES), access_log=None, keepalive_timeout=75)
     await runner.setup()
     await web.TCPSite(runner, given.host, given.port).start()

@@ -23,15 +23,12 @@ HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a door's function may use. `key` is empty when none is configured.
-
-    `allowed` are the guard's exceptions.
-    """
+    """What a door's function may use. `key` is empty when none is configured."""
 
     loop: Loop
     key: str
     secret: str
-    allowed: list[tuple[Any, int]]
+    allow_hosts: str
 
 
 @dataclass(frozen=True, slots=True)

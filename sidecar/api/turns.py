@@ -49,7 +49,7 @@ async def begun(
     if earlier := await same_turn(ask, row):
         return await shown(ask, earlier, turn.wait_s)
     if turn.callback_url:
-        await import_module("sidecar.extras.reach").check(turn.callback_url, ask.app.allowed)
+        await import_module("sidecar.extras.reach").check(turn.callback_url, ask.app.allow_hosts)
     setup = await documents.setup(ask.app.loop.db, turn, own)
     journal = await started(ask, turn, row, setup, past)
     try:

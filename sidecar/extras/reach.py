@@ -8,18 +8,19 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
-from sidecar.errors import Problem
-from sidecar.tools.guard import refused
+from sidecar.errors import Misconfigured, Problem
+from sidecar.tools.guard import exceptions, refused
 
 
-async def check(url: str, allowed: list[tuple[Any, int]]) -> None:
+async def check(url: str, allow_hosts: str) -> None:
     """Problem `validation` where every address of the host would be refused."""
     asked = urlsplit(url)
     try:
         port = asked.port or (443 if asked.scheme == "https" else 80)
         kind: Any = {"type": socket.SOCK_STREAM}
         infos = await asyncio.get_running_loop().getaddrinfo(asked.hostname, port, **kind)
-    except (OSError, ValueError):
+        allowed = await asyncio.to_thread(exceptions, allow_hosts)
+    except (OSError, ValueError, Misconfigured):
         return  # a name that is not known yet; the delivery is tried for a day
     if all(refused(str(info[4][0]), port, allowed) for info in infos):
         detail = f"{asked.hostname}:{port} is not public and not in AGENTRT_ALLOW_HOSTS"
