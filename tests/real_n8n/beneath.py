@@ -72,6 +72,7 @@ def sidecar(up: Stack, data: Path, port: int) -> Iterator[Process]:
         "AGENTRT_KEY": up.sidecar.headers["authorization"].removeprefix("Bearer "),
         "AGENTRT_SECRET": (data / "secret").read_text(),
         "AGENTRT_PORT": str(port),
+        "AGENTRT_ALLOW_HOSTS": up.n8n.url.removeprefix("http://"),
         "OPENAI_API_KEY": "simulated",
         "OPENAI_BASE_URL": f"{up.simulator.base}/v1",
         "ANTHROPIC_API_KEY": "simulated",
