@@ -107,12 +107,11 @@ class Loop:
     async def hear(self, journal: Journal) -> None:
         """Folds what workers and the API have left for the run, each word once."""
         run = journal.run
-        awaited = {call.call for call in run.calls("pending")} | {"cancel"}
-        for key, said, result in await self.db("told", run=run.id):
-            if key in awaited:
-                kept = [e.part(unpacked(result))] if result else []
-                journal.write(e.READ.validate_json(said), kept)
-                journal.beside.append(("heard", {"run": run.id, "key": key}))
+        awaited = ["cancel", *(call.call for call in run.calls("pending"))]
+        for key, said, result in await self.db("told", run=run.id, keys=awaited):
+            kept = [e.part(unpacked(result))] if result else []
+            journal.write(e.READ.validate_json(said), kept)
+            journal.beside.append(("heard", {"run": run.id, "key": key}))
 
     async def call_model(self, journal: Journal) -> None:
         simulated = tuple(sorted(name for name, wire in self.providers.items() if wire.simulated))
@@ -143,7 +142,7 @@ class Loop:
         while not sending.done():
             ringing = asyncio.ensure_future(self.doorbell.next_ring(run.id).wait())
             await asyncio.wait([sending, ringing], return_when=asyncio.FIRST_COMPLETED)
-            if not ringing.cancel() and await self.db("told", run=run.id):
+            if not ringing.cancel() and await self.db("told", run=run.id, keys=["cancel"]):
                 sending.cancel()
                 raise ModelFault("lost", "the turn was cancelled before the answer")
         return sending.result()

@@ -165,6 +165,26 @@ async def test_a_call_that_was_refused_takes_no_result_afterwards(api: Api) -> N
     assert kinds(await assert_complete(api, run["run"])).count("tool_returned") == 2
 
 
+async def test_a_result_that_nobody_waits_for_does_not_disturb_the_turn(
+    api: Api, provider: Provider
+) -> None:
+    """The call was refused for its arguments; the model is being asked when its result comes."""
+    await provider.faults({"kind": "delay", "ms": 0}, {"kind": "delay", "ms": 3_000})
+    await api.tool("broken", **(LOOKUP | {"input_schema": COMPANY | {"maxProperties": 0}}))
+    await api.agent("broken", tools=["broken"])
+    run = await api.turn("broken", "Company: Acme", wait_s=0)
+
+    async def refused() -> Any:
+        return (await api("GET", f"/v1/runs/{run['run']}")).body["tool_calls"]
+
+    (call,) = await until(refused)
+    assert call["error"]["code"] == "arguments_invalid"
+    await told(api, run, {"call": call["call"], "result": {"size": 1}}, wait_s=0)
+    done = await api.rested(run["run"])
+    assert (done["status"], done["tool_calls"]) == ("completed", [call])
+    assert "model_failed" not in kinds(await assert_complete(api, run["run"]))
+
+
 async def test_who_waits_for_a_run_hears_that_it_rests_with_its_calls(
     api: Api, provider: Provider
 ) -> None:

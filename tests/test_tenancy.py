@@ -11,7 +11,7 @@ import zstandard
 
 from sidecar.api.door import Route
 from sidecar.api.routes import ROUTES
-from tests.house.api import Answer, Api
+from tests.house.api import Answer, Api, opened
 from tests.house.installation import KEY, Installation
 from tests.house.provider import Provider
 from tests.house.toolserver import ToolServer
@@ -371,3 +371,18 @@ async def test_a_key_rests_nowhere(api: Api, acme: Api, house: Installation) -> 
         assert key.encode() not in kept and key not in said
     shown: list[Answer] = [await api("GET", path) for path in ("/v1/keys", "/v1/keys/acme")]
     assert acme.key not in repr(shown) and "signing_secret" not in repr(shown)
+
+
+async def test_where_no_operator_s_key_is_set_a_wrong_key_is_still_no_key(
+    spare: Installation,
+) -> None:
+    """On loopback whoever shows no key is the operator: a retired key must not become that."""
+    async with opened(spare.sidecar(AGENTRT_KEY=""), "") as open_house:
+        key = (await open_house("PUT", "/v1/keys/acme", {})).body["key"]
+        bearer: Any = {"Authorization": f"Bearer {key}"}
+        assert (await open_house("GET", "/v1/runs", **bearer)).status == 200
+        assert (await open_house("GET", "/v1/keys", **bearer)).code == "forbidden"
+        assert (await open_house("DELETE", "/v1/keys/acme")).status == 204
+        for path in ("/v1/runs", "/v1/keys", "/health"):
+            assert (await open_house("GET", path, **bearer)).code == "unauthorized"
+            assert (await open_house("GET", path)).status == 200

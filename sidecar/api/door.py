@@ -64,7 +64,7 @@ async def customer_of(app: App, route: Route, request: web.Request) -> str:
     if found:
         detail, remedy = f"this key has no scope {route.scope}", "PUT /v1/keys/… gives scopes."
         raise Problem(403, "forbidden", detail, remedy=remedy)
-    if app.key and (key or route.scope):
+    if key or (app.key and route.scope):
         remedy = "Send Authorization: Bearer <key>; `make up` keeps its key in .agentrt/key."
         raise Problem(401, "unauthorized", "the key is missing or not known", remedy=remedy)
     return "" if app.key else "*"

@@ -1,8 +1,9 @@
 """Postgres through aiopg: named SQL sentences, one transaction a call.
 
 What aiopg needs cured is cured here: a cancelled statement still commits, so each runs in a
-task of its own that nobody cancels; the server's statement timeout comes back as
-CancelledError; a connection that dies in the pool shows as AssertionError.
+task of its own that no caller cancels, and one that is out of time is a StoreDown: it may have
+landed. The server's statement timeout comes back as CancelledError; a connection that dies in
+the pool shows as AssertionError.
 """
 
 import asyncio

@@ -51,18 +51,22 @@ class Installation:
             process.kill()
 
     def sql(self, sentence: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Straight into Postgres, past the runtime."""
-        connection = psycopg2.connect(self.database_url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(sentence, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return sql(self.database_url, sentence, values)
 
     def wipe_redis(self) -> None:
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
+
+
+def sql(url: str, sentence: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Straight into Postgres, past the runtime."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sentence, values)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
 
 
 def new_database(server_url: str, name: str) -> str:

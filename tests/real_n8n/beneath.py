@@ -5,27 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 from client import unflattened
 from rest import Answer, Rest
 from stack import Stack
 
 from sidecar.extras.children import until
+from tests.house.installation import sql
 from tests.house.processes import Process, start
 
 
-def sql(url: str, sentence: str, *values: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(sentence, values)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
-
-
 def callback_of(up: Stack, run: str) -> str:
-    ((url,),) = sql(up.database_url, "SELECT callback_url FROM run WHERE run = %s", run)
+    ((url,),) = sql(up.database_url, "SELECT callback_url FROM run WHERE run = %s", [run])
     return url
 
 

@@ -131,7 +131,7 @@ def test_a_callback_that_never_comes_leaves_by_failed(up: Stack, ways: dict[str,
     """n8n wakes up by its own clock, which is put forward here; it looks once a minute."""
     execution, run = asleep(up, ways["suspend"], HANG)
     sentence = 'UPDATE execution_entity SET "waitTill" = now() WHERE id = %s'
-    sql(database(up.database_url, "n8n"), sentence, execution)
+    sql(database(up.database_url, "n8n"), sentence, [execution])
     assert until(lambda: up.n8n.status(execution) in OVER, 120)
     item = ways["suspend"].item(execution, "Failed")
     assert (item["run"], item["error"]["code"]) == (run, "no_callback")

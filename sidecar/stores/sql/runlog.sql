@@ -113,10 +113,12 @@ called_back AS (
 SELECT 1 / bool_and(said.body = word.body)::int FROM said JOIN word USING (key);
 
 -- name: told
--- What workers and the API have left for the run: events to be.
-SELECT key, body, result FROM inbox WHERE run = %(run)s AND NOT folded
+-- What workers and the API have left for the run under these keys: events to be.
+SELECT key, body, result FROM inbox
+WHERE run = %(run)s AND key = ANY (%(keys)s::text[]) AND NOT folded
 UNION ALL
-SELECT call, said, result FROM tool_call WHERE run = %(run)s AND state IN ('done', 'unknown')
+SELECT call, said, result FROM tool_call
+WHERE run = %(run)s AND call = ANY (%(keys)s::text[]) AND state IN ('done', 'unknown')
 ORDER BY 1;
 
 -- name: news
